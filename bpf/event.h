@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * event.h - contract 1: what the BPF programs write and the recorder reads.
+ *
+ * A ring record of exactly 32 bytes is a sample. Every other record is longer
+ * and begins with its type and its size, so that a reader can skip what it does
+ * not know. All fields are naturally aligned and in host byte order: the ring
+ * never leaves the machine.
+ *
+ *   struct sample_event                struct stack_record
+ *   off size field                     off size field
+ *     0    8 time_ns                     0    4 type   (RECORD_STACK)
+ *     8    4 pid                         4    4 size   (bytes, this header included)
+ *    12    4 tid                         8    4 slot
+ *    16    4 user_stack                 12    4 reserved, 0
+ *    20    4 kernel_stack               16    8 hash
+ *    24    4 weight                     24  8*n frames (leaf first)
+ *    28    2 cpu
+ *    30    1 event
+ *    31    1 flags
+ *
+ * Interned stacks. A sample names its stacks by id; id s + 1 is slot s of the
+ * intern table of the CPU whose ring the sample came from, 0 is no stack. The
+ * meaning of a slot is the last stack_record for it on the same ring, and the
+ * program writes that record before the first sample that uses it.
+ */
+#ifndef PROFILER_EVENT_H
+#define PROFILER_EVENT_H
+
+#include <linux/types.h>
+
+/* Sampling events of one run; each has a program of its own, sample_0 ... sample_7. */
+#define MAX_EVENTS 8
+
+/* perf_event_max_stack is 127 unless an administrator raised it, and bpf_get_stack() gives no more.
+ */
+#define MAX_FRAMES 127
+
+/* Cgroups that -G may name. */
+#define MAX_TARGET_CGROUPS 8
+
+/* Slots of the intern table per CPU: 64 KB a CPU, and few collisions up to about 2,000 live stacks.
+ */
+#define STACK_SLOTS 8192
+
+enum sample_flag {
+	SAMPLE_IN_KERNEL = 1 << 0, /* the counter overflowed in kernel mode */
+	SAMPLE_USER_TRUNCATED =
+		1 << 1, /* user stack has MAX_FRAMES frames, the outermost may be missing */
+	SAMPLE_KERNEL_TRUNCATED = 1 << 2, /* the same for the kernel stack */
+	SAMPLE_USER_LOST =
+		1 << 3, /* there was a user stack, its record found no room in the ring */
+	SAMPLE_KERNEL_LOST = 1 << 4, /* the same for the kernel stack */
+	SAMPLE_USER_FAILED = 1 << 5, /* the user stack ends where memory could not be read */
+	SAMPLE_IDLE = 1 << 6,	     /* taken in the idle task (only written with --idle) */
+};
+
+struct sample_event {
+	__u64 time_ns;	    /* CLOCK_BOOTTIME */
+	__u32 pid;	    /* thread-group id, initial pid namespace */
+	__u32 tid;	    /* thread id, initial pid namespace */
+	__u32 user_stack;   /* slot + 1, 0 = none */
+	__u32 kernel_stack; /* slot + 1, 0 = none */
+	__u32 weight;	    /* the sample's period >> the event's weight_shift, saturated */
+	__u16 cpu;
+	__u8 event; /* index into the session's table of events */
+	__u8 flags; /* enum sample_flag */
+};
+
+enum record_type {
+	RECORD_STACK = 1,
+};
+
+struct stack_record {
+	__u32 type;
+	__u32 size;
+	__u32 slot;
+	__u32 reserved;
+	__u64 hash; /* of the frames, seeded per run and generation */
+	__u64 frames[MAX_FRAMES];
+};
+
+#define STACK_RECORD_HEADER 24
+#define STACK_RECORD_MIN \
+	(STACK_RECORD_HEADER + 8 + 8) /* never 32 bytes: a lone frame is padded with a 0 */
+
+/*
+ * Counters of one event on one CPU, index cpu * MAX_EVENTS + event of the map
+ * `counters`. Every run of a program adds 1 to entries and 1 to exactly one of
+ * idle, filtered_*, ring_full, ring_busy and submitted. Written by one CPU
+ * only and never in a nested run (the kernel refuses those), so plain adds do.
+ * idle counts samples of the idle task whether or not they are submitted too
+ * (with --idle they are written, and counted as submitted instead).
+ */
+struct event_counters {
+	__u64 entries;		/* runs of the program */
+	__u64 weight;		/* sum of the periods of all entries, unshifted */
+	__u64 idle;		/* in the idle task, not wanted */
+	__u64 filtered_target;	/* not the process, thread or cgroup asked for */
+	__u64 filtered_mode;	/* :u and in the kernel, or :k and in user mode */
+	__u64 ring_full;	/* no room for the event */
+	__u64 ring_busy;	/* the ring's lock was held, or the CPU has no ring */
+	__u64 submitted;	/* events in the ring */
+	__u64 stack_lost;	/* stack records that found no room */
+	__u64 stack_records;	/* stack records in the ring */
+	__u64 stack_bytes;	/* their bytes */
+	__u64 user_failed;	/* user stacks that end where memory could not be read */
+	__u64 user_truncated;	/* user stacks of MAX_FRAMES frames */
+	__u64 kernel_truncated; /* kernel stacks of MAX_FRAMES frames */
+	__u64 idle_weight;	/* sum of the periods of idle entries, unshifted */
+	__u64 reserved;		/* pads to two cache lines: CPUs do not share one */
+};
+
+/* Bits of the program's rodata variable `filter`. */
+enum filter_bit {
+	FILTER_TARGET_PID = 1 << 0, /* thread groups in map target_pids */
+	FILTER_TARGET_TID = 1 << 1, /* threads in map target_tids */
+	FILTER_CGROUP = 1 << 2,	    /* below a cgroup in map target_cgroups */
+	FILTER_KEEP_IDLE = 1 << 3,  /* --idle */
+	FILTER_NO_STACKS = 1 << 4,  /* --call-graph none: the leaf only */
+};
+
+enum mode_filter {
+	MODE_ANY = 0,
+	MODE_USER_ONLY = 1,   /* event modifier :u */
+	MODE_KERNEL_ONLY = 2, /* event modifier :k */
+};
+
+_Static_assert(sizeof(struct sample_event) == 32, "a sample is 32 bytes");
+_Static_assert(__builtin_offsetof(struct sample_event, time_ns) == 0, "time_ns");
+_Static_assert(__builtin_offsetof(struct sample_event, pid) == 8, "pid");
+_Static_assert(__builtin_offsetof(struct sample_event, tid) == 12, "tid");
+_Static_assert(__builtin_offsetof(struct sample_event, user_stack) == 16, "user_stack");
+_Static_assert(__builtin_offsetof(struct sample_event, kernel_stack) == 20, "kernel_stack");
+_Static_assert(__builtin_offsetof(struct sample_event, weight) == 24, "weight");
+_Static_assert(__builtin_offsetof(struct sample_event, cpu) == 28, "cpu");
+_Static_assert(__builtin_offsetof(struct sample_event, event) == 30, "event");
+_Static_assert(__builtin_offsetof(struct sample_event, flags) == 31, "flags");
+_Static_assert(__builtin_offsetof(struct stack_record, frames) == STACK_RECORD_HEADER, "frames");
+_Static_assert(sizeof(struct event_counters) == 128, "two cache lines");
+
+#endif /* PROFILER_EVENT_H */

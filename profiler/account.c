@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * account.c - collects what every stage has counted into the ledger.
+ *
+ * Downstream counters are read before upstream ones: a sample that moves on meanwhile is then
+ * still counted where it was, never in both places.
+ */
+#include "profiler/recorder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "profiler/ledger.h"
+
+/* Fills r->rows and r->row_list; returns the number of rows. */
+static size_t make_rows(struct recorder *r, bool final)
+{
+	size_t n = 0;
+
+	if (cputime_read(r->cputime_now, r->plan.cpu_limit))
+		memcpy(r->cputime_now, r->cputime_start,
+		       r->plan.cpu_limit * sizeof(*r->cputime_now));
+	for (uint32_t cpu = 0; cpu < r->plan.cpu_limit; cpu++) {
+		for (uint32_t i = 0; i < r->plan.n_events; i++) {
+			struct ledger_input in;
+
+			if (!session_has(r->session, cpu, i))
+				continue;
+			/* Downstream first: what is counted there was counted upstream before. */
+			in.written = writer_written(r->writer, cpu, i);
+			in.output = writer_lost(r->writer, cpu, i);
+			in.handoff = stream_dropped(r->stream, cpu, i);
+			in.kernel = sampler_counters(r->sampler, cpu, i);
+			in.count = session_read(r->session, cpu, i);
+			in.idle_ns = r->cputime_now[cpu].idle_ns - r->cputime_start[cpu].idle_ns;
+			in.steal_ns = r->cputime_now[cpu].steal_ns - r->cputime_start[cpu].steal_ns;
+			profiler__ledger_row__init(&r->rows[n]);
+			r->rows[n].cpu = cpu;
+			r->rows[n].event = i;
+			ledger_row(&r->plan.events[i], &in, final, &r->rows[n]);
+			r->row_list[n] = &r->rows[n];
+			n++;
+		}
+	}
+	return n;
+}
+
+bool account_write(struct recorder *r, bool final)
+{
+	Profiler__Ledger ledger = PROFILER__LEDGER__INIT;
+	Profiler__ProgramRuns runs[MAX_EVENTS], *run_list[MAX_EVENTS];
+	struct sideband_stats sideband;
+	struct procmap_stats processes;
+	char stopped_by[32];
+
+	sideband_stats(r->sideband, &sideband);
+	procmap_stats(r->procmap, &processes);
+	ledger.time_ns = recorder_now_ns();
+	ledger.final = final;
+	ledger.n_row = make_rows(r, final);
+	ledger.row = r->row_list;
+	ledger.sideband_lost = sideband.lost;
+	ledger.max_sample_rate = pmu_max_sample_rate();
+	ledger.stacks_unresolved = r->resolver.unresolved;
+	ledger.unknown_process = processes.unknown;
+	ledger.packets_dropped = stream_packets_dropped(r->stream);
+	if (final) {
+		snprintf(stopped_by, sizeof(stopped_by), "%s", r->stopped_by);
+		ledger.stopped_by = stopped_by;
+	}
+	for (uint32_t i = 0; i < r->plan.n_events; i++) {
+		profiler__program_runs__init(&runs[i]);
+		runs[i].runs = sampler_runs(r->sampler, i, &runs[i].run_time_ns);
+		run_list[i] = &runs[i];
+	}
+	if (runs[0].runs) {
+		ledger.n_program = r->plan.n_events;
+		ledger.program = run_list;
+	}
+	return stream_flush(r->stream, &ledger);
+}
+
+struct record_totals record_totals(const struct recorder *r)
+{
+	struct record_totals t = { .stopped_by = r->stopped_by, .bytes = writer_bytes(r->writer) };
+	struct sideband_stats sideband;
+
+	sideband_stats(r->sideband, &sideband);
+	t.sideband_lost = sideband.lost;
+	t.seconds = (double)((r->end_ns ? r->end_ns : recorder_now_ns()) - r->start_ns) / 1e9;
+	for (size_t i = 0; i < (size_t)r->plan.cpu_limit * r->plan.n_events && r->row_list[i];
+	     i++) {
+		const Profiler__LedgerRow *row = r->row_list[i];
+
+		t.expected += row->expected;
+		if (!r->plan.events[row->event].clock || row->idle_ns < row->running_ns / 10) {
+			t.busy_expected += row->expected;
+			t.busy_blind += row->blind;
+		}
+		t.throttled += row->throttled;
+		t.entries += row->entries;
+		t.idle += row->idle;
+		t.filtered += row->filtered_target + row->filtered_mode;
+		t.ring_full += row->ring_full;
+		t.ring_busy += row->ring_busy;
+		t.handoff += row->handoff;
+		t.output += row->output;
+		t.written += row->written;
+		t.in_flight += row->in_flight;
+		t.unaccounted += row->unaccounted;
+		t.stack_lost += row->stack_lost;
+		t.truncated += row->user_truncated + row->kernel_truncated;
+		t.user_failed += row->user_failed;
+	}
+	return t;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * column.h - one packed column of a SampleBlock, appended a value at a time.
+ *
+ * As long as all values are the same the column is that one value and a sample costs nothing in
+ * it; the first value that differs writes out those before it.
+ */
+#ifndef PROFILER_COLUMN_H
+#define PROFILER_COLUMN_H
+
+#include "profiler/wire.h"
+
+struct column {
+	struct buffer bytes;
+	uint32_t value; /* of all entries, while not mixed */
+	bool mixed;
+};
+
+static inline void column_clear(struct column *c)
+{
+	buffer_clear(&c->bytes);
+	c->mixed = false;
+}
+
+static inline void column_free(struct column *c)
+{
+	buffer_free(&c->bytes);
+}
+
+/* Appends v behind the count entries that the column has. */
+static inline void column_push(struct column *c, uint32_t count, uint32_t v)
+{
+	if (!c->mixed) {
+		if (!count)
+			c->value = v;
+		if (v == c->value)
+			return;
+		for (uint32_t i = 0; i < count; i++)
+			wire_varint(&c->bytes, c->value);
+		c->mixed = true;
+	}
+	wire_varint(&c->bytes, v);
+}
+
+/* Appends the column as a packed field: nothing for all 0, one entry when all are the same. */
+static inline void column_encode(struct column *c, uint32_t field, struct buffer *out)
+{
+	if (!c->mixed && c->value)
+		wire_varint(&c->bytes, c->value);
+	if (c->bytes.size)
+		wire_field_bytes(out, field, c->bytes.data, c->bytes.size);
+	out->failed |= c->bytes.failed;
+}
+
+#endif /* PROFILER_COLUMN_H */

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * drain.c - one round over all rings and the side-band, merged by time.
+ *
+ * Invariant: a sample is resolved after every side-band record that is older, and before every
+ * one that is younger. So a sample meets the processes and mappings as they were when it was
+ * taken, without any history being kept.
+ *
+ * For that a round has a cut, a little in the past. Whatever was written before the cut is in
+ * the buffers by now: the rings' ends are noted first and the side-band is read after, so a
+ * sample that is seen has its side-band records seen too. What is younger waits for the next round.
+ */
+#include "profiler/drain.h"
+
+#include <stddef.h>
+
+#include "profiler/kallsyms.h"
+#include "profiler/parse.h"
+#include "profiler/procmap.h"
+#include "profiler/resolve.h"
+#include "profiler/ring.h"
+#include "profiler/sampler.h"
+#include "profiler/sideband.h"
+#include "profiler/stacks.h"
+
+/*
+ * Rounds until nothing in a ring can name the generation before: one takes all that was older than
+ * its cut, the next the rest.
+ */
+#define ROUNDS_PER_GENERATION 2
+
+/* Takes the samples of a CPU that are older than @until_ns, and the stacks before them. */
+static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
+{
+	struct ring *ring = sampler_ring(d->sampler, cpu);
+	unsigned long begin;
+	const void *record;
+	uint32_t bytes, n;
+
+	if (!ring)
+		return;
+	begin = ring->position;
+	while ((record = ring_peek(ring, d->limits[cpu], &bytes))) {
+		const struct sample_event *sample = parse_sample(record, bytes, cpu);
+		const struct stack_record *stack;
+
+		if (sample) {
+			if (sample->time_ns >= until_ns)
+				break;
+			resolve_sample(d->resolver, sample);
+		} else if ((stack = parse_stack(record, bytes, &n))) {
+			stacks_put(d->stacks, cpu, stack, n);
+		} else {
+			d->invalid++;
+		}
+		ring_advance(ring, bytes);
+	}
+	if (ring->position != begin)
+		ring_release(ring);
+}
+
+static void drain_rings(struct drain *d, uint64_t until_ns)
+{
+	for (uint32_t cpu = 0; cpu < d->cpus; cpu++)
+		drain_ring(d, cpu, until_ns);
+}
+
+static void apply_ksymbol(struct kallsyms *kallsyms, const struct sideband_ksymbol *k)
+{
+	if (!kallsyms)
+		return;
+	if (k->unregister)
+		kallsyms_del(kallsyms, k->addr);
+	else if (kallsyms_add(kallsyms, k->bpf ? KSYM_BPF : KSYM_OTHER, k->addr, k->size, k->name))
+		return; /* counted there; frames in it stay unnamed */
+}
+
+void drain_round(struct drain *d, uint64_t cut_ns)
+{
+	const struct sideband_record *record;
+
+	for (uint32_t cpu = 0; cpu < d->cpus; cpu++) {
+		struct ring *ring = sampler_ring(d->sampler, cpu);
+
+		d->limits[cpu] = ring ? ring_produced(ring) : 0;
+	}
+	/* Without memory the records stay where they are, for the next round. */
+	if (sideband_poll(d->sideband) == 0) {
+		while ((record = sideband_next(d->sideband, cut_ns))) {
+			drain_rings(d, record->time_ns);
+			if (record->kind == SIDEBAND_KSYMBOL)
+				apply_ksymbol(d->kallsyms, &record->ksymbol);
+			else
+				procmap_apply(d->procmap, record);
+		}
+	}
+	drain_rings(d, cut_ns);
+	procmap_tick(d->procmap, cut_ns);
+	if (++d->rounds_in_generation > ROUNDS_PER_GENERATION && stacks_filling(d->stacks)) {
+		sampler_next_generation(d->sampler);
+		stacks_next_generation(d->stacks);
+		d->rounds_in_generation = 0;
+	}
+}

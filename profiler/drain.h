@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drain.h - one round over all rings and the side-band, merged by time. See drain.c. */
+#ifndef PROFILER_DRAIN_H
+#define PROFILER_DRAIN_H
+
+#include <stdint.h>
+
+struct kallsyms;
+struct procmap;
+struct resolver;
+struct sampler;
+struct sideband;
+struct stacks;
+
+/**
+ * struct drain - what a round works on, all of it the caller's
+ * @cpus: CPU numbers are below this
+ * @limits: room for one position per CPU
+ * @invalid: counts ring records that were not valid
+ * @rounds_in_generation: since the stacks were last forgotten
+ */
+struct drain {
+	struct sampler *sampler;
+	struct sideband *sideband;
+	struct procmap *procmap;
+	struct kallsyms *kallsyms;
+	struct stacks *stacks;
+	struct resolver *resolver;
+	uint32_t cpus;
+	unsigned long *limits;
+	uint64_t invalid;
+	uint32_t rounds_in_generation;
+};
+
+/**
+ * drain_round() - resolve all samples and side-band records before a time
+ * @cut_ns: CLOCK_BOOTTIME; a moment ago, so that all CPUs have finished writing what is older;
+ *          UINT64_MAX for everything, once sampling has stopped
+ */
+void drain_round(struct drain *d, uint64_t cut_ns);
+
+#endif /* PROFILER_DRAIN_H */

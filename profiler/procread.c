@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * procread.c - what /proc says of one process, now.
+ *
+ * All text goes through proctext. Invariant: memory does not depend on what is read, except for the
+ * list of ids: a line that does not fit is skipped.
+ */
+#include "profiler/procread.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "profiler/buildid.h"
+
+/* A path has at most 4095 bytes, the rest of a line of maps about 80. */
+#define MAPS_BUFFER 16384
+
+#define PROC_PATH 64
+
+/*
+ * PROCMAP_QUERY of include/uapi/linux/fs.h (6.11), which the build's headers may not have: the
+ * mapping that covers an address, with its build id, in one ioctl on /proc/PID/maps.
+ */
+struct map_query {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t addr;
+	uint64_t map_start;
+	uint64_t map_end;
+	uint64_t map_flags;
+	uint64_t page_size;
+	uint64_t file_offset;
+	uint64_t inode;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint32_t name_size;
+	uint32_t build_id_size;
+	uint64_t name;
+	uint64_t build_id;
+};
+
+#define MAP_QUERY _IOWR('f', 17, struct map_query)
+
+_Static_assert(sizeof(struct map_query) == 104, "as the kernel has it");
+
+/* The whole of a small file; returns its bytes or -errno. */
+static ssize_t read_file(const char *path, char *buffer, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buffer, room);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n;
+}
+
+int procread_stat(uint32_t pid, struct proctext_stat *ret)
+{
+	char path[PROC_PATH], text[1024];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	n = read_file(path, text, sizeof(text));
+	return n < 0 ? (int)n : proctext_parse_stat(text, (size_t)n, ret);
+}
+
+int procread_comm(uint32_t pid, uint32_t tid, char ret[16])
+{
+	char path[PROC_PATH], text[16];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", pid, tid);
+	n = read_file(path, text, sizeof(text));
+	if (n <= 0)
+		return n ? (int)n : -ESRCH;
+	text[n - 1] = '\0'; /* the newline, or what a kernel worker adds to its name */
+	memcpy(ret, text, (size_t)n);
+	return 0;
+}
+
+static int append_id(uint32_t **ids, int *count, const char *name)
+{
+	char *end;
+	unsigned long id = strtoul(name, &end, 10);
+	uint32_t *larger;
+
+	if (*name < '0' || *name > '9' || *end || id > INT_MAX)
+		return 0;
+	/* Powers of two are where the array is full. */
+	if ((*count & (*count - 1)) == 0) {
+		larger = realloc(*ids, (*count ? 2 * (size_t)*count : 1) * sizeof(**ids));
+		if (!larger)
+			return -ENOMEM;
+		*ids = larger;
+	}
+	(*ids)[(*count)++] = (uint32_t)id;
+	return 0;
+}
+
+int procread_ids(const char *path, uint32_t **ret)
+{
+	DIR *dir = opendir(path);
+	uint32_t *ids = NULL;
+	struct dirent *entry;
+	int count = 0, err = 0;
+
+	if (!dir)
+		return -errno;
+	while (!err && (entry = readdir(dir)))
+		err = append_id(&ids, &count, entry->d_name);
+	closedir(dir);
+	if (err) {
+		free(ids);
+		return err;
+	}
+	*ret = ids;
+	return count;
+}
+
+/* Adds the mapping of a line, which is terminated, if it is executable. */
+static void take_line(const char *line, size_t size, struct image_set *set, struct image **image,
+		      uint64_t *refused)
+{
+	struct proctext_map map;
+	struct map_info info;
+
+	if (proctext_parse_map(line, size, &map) || !map.executable)
+		return;
+	info = (struct map_info){
+		.start = map.start,
+		.size = map.end - map.start,
+		.file_offset = map.file_offset,
+		.inode = map.inode,
+		.dev_major = map.dev_major,
+		.dev_minor = map.dev_minor,
+		.path = map.path,
+	};
+	if (image_map(set, image, &info))
+		*refused += 1;
+}
+
+/* Takes the whole lines at the start of the buffer; returns how many bytes they are. */
+static size_t take_lines(char *buffer, size_t size, struct image_set *set, struct image **image,
+			 uint64_t *refused)
+{
+	size_t done = 0;
+	char *newline;
+
+	while ((newline = memchr(buffer + done, '\n', size - done))) {
+		*newline = '\0';
+		take_line(buffer + done, (size_t)(newline - buffer) - done, set, image, refused);
+		done = (size_t)(newline - buffer) + 1;
+	}
+	return done;
+}
+
+int procread_maps(uint32_t pid, struct image_set *set, struct image **image, uint64_t *refused)
+{
+	char path[PROC_PATH], buffer[MAPS_BUFFER];
+	size_t used = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buffer + used, sizeof(buffer) - used)) > 0) {
+		size_t done;
+
+		used += (size_t)n;
+		done = take_lines(buffer, used, set, image, refused);
+		if (!done && used == sizeof(buffer))
+			done = used; /* no such line comes from the kernel */
+		used -= done;
+		memmove(buffer, buffer + done, used);
+	}
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return (int)n;
+}
+
+static int query_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
+{
+	const struct mapped_file *file = map->region->file;
+	struct map_query query = {
+		.size = sizeof(query),
+		.addr = map->start,
+		.build_id_size = BUILD_ID_MAX,
+		.build_id = (uintptr_t)ret,
+	};
+	char path[PROC_PATH];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = ioctl(fd, MAP_QUERY, &query) ? -errno : 0;
+	close(fd);
+	if (err)
+		return err;
+	if (query.inode != file->inode || query.dev_major != file->dev_major ||
+	    query.dev_minor != file->dev_minor)
+		return -ESTALE;
+	return query.build_id_size ? (int)query.build_id_size : -ENODATA;
+}
+
+/*
+ * Is what the link leads to the mapping's file, and safe to open? Some file systems show other
+ * devices in maps than in stat, hence the path.
+ */
+static bool same_file(const char *link, const struct mapped_file *file)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (stat(link, &st) || !S_ISREG(st.st_mode))
+		return false;
+	if (st.st_ino == file->inode && major(st.st_dev) == file->dev_major &&
+	    minor(st.st_dev) == file->dev_minor)
+		return true;
+	n = readlink(link, target, sizeof(target));
+	return n > 0 && (size_t)n == strlen(file->path) &&
+	       memcmp(target, file->path, (size_t)n) == 0;
+}
+
+static int read_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
+{
+	char link[PROC_PATH];
+	int fd, result;
+
+	snprintf(link, sizeof(link), "/proc/%u/map_files/%jx-%jx", pid, (uintmax_t)map->start,
+		 (uintmax_t)map->end);
+	if (!same_file(link, map->region->file))
+		return -ESTALE;
+	fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	result = buildid_read(fd, ret);
+	close(fd);
+	return result;
+}
+
+int procread_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
+{
+	int result = query_build_id(pid, map, ret);
+
+	if (result == -ENOTTY)
+		result = read_build_id(pid, map, ret);
+	return result == -ENOEXEC ? -ENODATA : result;
+}

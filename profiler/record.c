@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * record.c - one recording, from the first sample to the last packet.
+ *
+ * Two threads: this one drains the rings in rounds and never waits for anything but time;
+ * the writer thread waits for the output. At the end the order matters: sampling stops, the rings
+ * are emptied, the output catches up, and only then is the final ledger made, so that it is exact.
+ */
+#include "profiler/recorder.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS	      UINT64_C(1000000)
+#define ROUND_NS      (100 * MS)  /* how often the rings are drained, when nobody wakes us */
+#define CUT_MARGIN_NS (2 * MS)	  /* what is older than this is in the buffers, on every CPU */
+#define PACKET_AGE_NS (250 * MS)  /* a packet closes at this age */
+#define SECOND_NS     (1000 * MS) /* ledger, hotplug, progress */
+#define EPOCH_NS      (5000 * MS) /* any suffix of the stream decodes after at most this */
+
+uint64_t recorder_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+const char *record_notice(const struct recorder *r, size_t i)
+{
+	return i < r->plan.n_notices ? r->plan.notices[i] : NULL;
+}
+
+static void stop(struct recorder *r, const char *why)
+{
+	if (!r->stopped_by)
+		r->stopped_by = why;
+}
+
+static void read_signals(struct recorder *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			stop(r, "signal");
+	if (command_ended(&r->command, &r->exit_status))
+		stop(r, "command");
+}
+
+/* All that -p or -t named have gone. */
+static bool targets_gone(const struct recorder *r)
+{
+	const struct options *o = r->options;
+	int ended;
+
+	if (!o->n_pids && !o->n_tids)
+		return false;
+	ended = poll(r->targets, o->n_pids, 0);
+	if (ended < 0 || (unsigned int)ended < o->n_pids)
+		return false;
+	for (uint32_t i = 0; i < o->n_tids; i++)
+		if (kill((pid_t)o->tids[i], 0) == 0 || errno != ESRCH)
+			return false;
+	return true;
+}
+
+static void follow_hotplug(struct recorder *r)
+{
+	struct cpulist online, came;
+
+	if (cpulist_read("/sys/devices/system/cpu/online", &online) ||
+	    !memcmp(&online, &r->plan.online, sizeof(online)))
+		return;
+	for (uint32_t cpu = 0; cpu < r->plan.cpu_limit; cpu++) {
+		bool is = cpulist_has(&online, cpu), was = cpulist_has(&r->plan.online, cpu);
+
+		if (was && !is)
+			sideband_remove_cpu(r->sideband, (int)cpu);
+		else if (is && !was && sideband_add_cpu(r->sideband, (int)cpu) == 0 &&
+			 setup_watch(r, sideband_fd(r->sideband, (int)cpu), EPOLLIN))
+			continue; /* then it is read on the timer alone */
+	}
+	session_hotplug(r->session, &online, &came);
+	/* A ring that could not be watched is read on the timer alone. */
+	if (came.count && setup_watch_rings(r))
+		plan_notice(&r->plan, "cannot watch a new CPU's ring");
+	r->plan.online = online;
+}
+
+static void every_second(struct recorder *r, void (*progress)(const struct record_totals *))
+{
+	struct record_totals totals;
+
+	follow_hotplug(r);
+	account_write(r, false);
+	if (!progress)
+		return;
+	totals = record_totals(r);
+	progress(&totals);
+}
+
+/* One turn of the loop: wait for time or data, then drain. */
+static void run_round(struct recorder *r, uint64_t deadline_ns)
+{
+	struct epoll_event events[16];
+	uint64_t now = recorder_now_ns();
+	uint64_t until = now + ROUND_NS < deadline_ns ? now + ROUND_NS : deadline_ns;
+	int timeout_ms = until > now ? (int)((until - now + MS - 1) / MS) : 0;
+	int n = epoll_wait(r->epoll_fd, events, 16, timeout_ms);
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.fd == r->signal_fd)
+			read_signals(r);
+		else if (events[i].data.fd == r->output_failed_fd ||
+			 events[i].data.fd == r->output.fd)
+			stop(r, "output");
+	}
+	drain_round(&r->drain, recorder_now_ns() - CUT_MARGIN_NS);
+	session_poll(r->session);
+	if (targets_gone(r))
+		stop(r, "target");
+}
+
+static int start(struct recorder *r, char *err, size_t err_bytes)
+{
+	int error = writer_start(&r->writer, r->handoff, r->output.fd, r->output_failed_fd,
+				 r->plan.cpu_limit);
+
+	if (!error)
+		error = cputime_read(r->cputime_start, r->plan.cpu_limit);
+	r->start_ns = recorder_now_ns();
+	r->header.message.start_ns = r->start_ns;
+	if (!error)
+		error = session_enable(r->session);
+	if (error) {
+		snprintf(err, err_bytes, "cannot start sampling: %s", strerror(-error));
+		return error;
+	}
+	if (!r->command.pid)
+		return 0;
+	error = command_release(&r->command);
+	if (error)
+		snprintf(err, err_bytes, "cannot run '%s': %s", r->options->args[0],
+			 strerror(-error));
+	return error;
+}
+
+static void sleep_ms(long ms)
+{
+	const struct timespec ts = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Sampling is off: nothing is lost by waiting for the output now. */
+static void wait_for_writer(struct recorder *r)
+{
+	while (!handoff_empty(r->handoff) && !writer_error(r->writer) &&
+	       !writer_disk_full(r->writer))
+		sleep_ms(1);
+}
+
+static void let_signals_kill(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Empties everything, makes the final ledger and closes the stream. */
+static void finish(struct recorder *r)
+{
+	int status;
+
+	session_disable(r->session);
+	r->end_ns = recorder_now_ns();
+	/* A second Ctrl-C ends it at once: from here it waits for others, the command first. */
+	let_signals_kill();
+	if (r->command.pid) {
+		status = command_stop(&r->command);
+		/* -d or a signal to the recorder ended it: that is no failure of the command. */
+		r->exit_status = r->stopped_by && !strcmp(r->stopped_by, "command") ? status : 0;
+	}
+	wait_for_writer(r);
+	drain_round(&r->drain, UINT64_MAX);
+	stream_flush(r->stream, NULL);
+	wait_for_writer(r);
+	account_write(r, true);
+	handoff_close(r->handoff);
+	writer_finish(r->writer);
+}
+
+static int output_error(struct recorder *r, char *err, size_t err_bytes)
+{
+	int error = writer_error(r->writer);
+
+	if (error == -EPIPE)
+		snprintf(err, err_bytes,
+			 "the reader of the output has gone; what it read until then is whole");
+	else if (error == -ENOSPC || error == -EDQUOT)
+		snprintf(err, err_bytes,
+			 "the disk is full: '%s' ends early but is readable; make room or use -o",
+			 r->output.path ? r->output.path : "stdout");
+	else if (error)
+		snprintf(err, err_bytes, "cannot write '%s': %s",
+			 r->output.path ? r->output.path : "stdout", strerror(-error));
+	return error;
+}
+
+int record_run(struct recorder *r, void (*progress)(const struct record_totals *), char *err,
+	       size_t err_bytes)
+{
+	uint64_t deadline, next_second, next_epoch;
+	int error = start(r, err, err_bytes);
+
+	if (error) {
+		stop(r, "error");
+		if (r->writer) {
+			finish(r);
+			return error;
+		}
+		return error;
+	}
+	deadline = r->options->duration_ns ? r->start_ns + r->options->duration_ns : UINT64_MAX;
+	next_second = r->start_ns + SECOND_NS;
+	next_epoch = r->start_ns + EPOCH_NS;
+	while (!r->stopped_by) {
+		uint64_t now;
+
+		run_round(r, deadline);
+		now = recorder_now_ns();
+		if (now >= deadline)
+			stop(r, "duration");
+		if (now >= next_epoch) {
+			stream_next_epoch(r->stream);
+			next_epoch = now + EPOCH_NS;
+		}
+		if (now >= next_second) {
+			every_second(r, progress);
+			next_second += SECOND_NS * ((now - next_second) / SECOND_NS + 1);
+		}
+		if (stream_age_ns(r->stream, now) >= PACKET_AGE_NS)
+			stream_flush(r->stream, NULL);
+	}
+	finish(r);
+	return output_error(r, err, err_bytes);
+}
+
+const char *record_output_path(const struct recorder *r)
+{
+	return r->output.path;
+}
+
+int record_exit_status(const struct recorder *r)
+{
+	return r->exit_status;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recorder.h - the recorder's stages in one struct; for setup.c, record.c and account.c only.
+ */
+#ifndef PROFILER_RECORDER_H
+#define PROFILER_RECORDER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profiler/command.h"
+#include "profiler/cputime.h"
+#include "profiler/drain.h"
+#include "profiler/handoff.h"
+#include "profiler/header.h"
+#include "profiler/kallsyms.h"
+#include "profiler/output.h"
+#include "profiler/plan.h"
+#include "profiler/procmap.h"
+#include "profiler/record.h"
+#include "profiler/resolve.h"
+#include "profiler/sampler.h"
+#include "profiler/session.h"
+#include "profiler/sideband.h"
+#include "profiler/stacks.h"
+#include "profiler/stream.h"
+#include "profiler/writer.h"
+
+/**
+ * struct recorder - one recording
+ *
+ * Everything here belongs to the drain thread; the hand-off and the writer's counters are what it
+ * shares with the writer thread.
+ */
+struct recorder {
+	const struct options *options;
+	struct plan plan;
+	struct header header;
+	struct output output;
+	struct command command;
+	int epoll_fd;
+	int signal_fd;
+	int output_failed_fd;
+	int exit_status;
+	struct pollfd *targets; /* a pidfd for each of -p: readable once the process has ended */
+	uint64_t start_ns;
+	uint64_t end_ns;
+	const char *stopped_by; /* NULL while the run goes on */
+	struct sampler *sampler;
+	struct session *session;
+	struct sideband *sideband;
+	struct procmap *procmap;
+	struct kallsyms *kallsyms;
+	struct stacks *stacks;
+	struct handoff *handoff;
+	struct stream *stream;
+	struct writer *writer;
+	struct resolver resolver;
+	struct drain drain;
+	struct cputime *cputime_start;
+	struct cputime *cputime_now;
+	Profiler__LedgerRow *rows; /* room for a ledger: cpu_limit * n_events */
+	Profiler__LedgerRow **row_list;
+};
+
+/** setup_watch() - wake the loop for @fd; a descriptor that is watched already is fine */
+__attribute__((warn_unused_result)) int setup_watch(struct recorder *r, int fd, uint32_t events);
+
+/** setup_watch_rings() - wake the loop when a program says that its ring is filling */
+__attribute__((warn_unused_result)) int setup_watch_rings(struct recorder *r);
+
+/**
+ * account_write() - put a ledger into the stream, with the packet that is being filled
+ * @final: sampling is off and everything is on its way out or through
+ *
+ * Returns false when the hand-off had no room.
+ */
+bool account_write(struct recorder *r, bool final);
+
+/** recorder_now_ns() - CLOCK_BOOTTIME, the clock of all records */
+uint64_t recorder_now_ns(void);
+
+#endif /* PROFILER_RECORDER_H */

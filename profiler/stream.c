@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stream.c - turns resolved samples into packets of proto/stream.proto.
+ *
+ * A packet holds a block of columns per CPU and event, and the definitions that its samples are
+ * the first to use. It closes at PACKET_TARGET bytes or when the drain loop says so. Packet
+ * bytes are proto/packet.h's, numbering and writing writer.c's.
+ *
+ * Invariant: every id in a packet is defined in it or in an earlier packet of its epoch. So a
+ * packet that the hand-off has no room for ends its epoch at once.
+ */
+#include "profiler/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bpf/event.h"
+#include "profiler/calltree.h"
+#include "profiler/column.h"
+#include "profiler/handoff.h"
+#include "profiler/string_table.h"
+#include "profiler/wire.h"
+#include "proto/packet.h"
+
+/* A packet closes when it has grown to this. */
+#define PACKET_TARGET (64u << 10)
+
+/* Field numbers in proto/stream.proto, of what does not go through protobuf-c. */
+enum {
+	PACKET_DEFINITIONS = 6,
+	PACKET_SAMPLES = 7,
+	DEFINITIONS_MAPPING = 2,
+	DEFINITIONS_PROCESS = 3,
+	DEFINITIONS_THREAD = 4,
+	MAPPING_ID = 1,
+	MAPPING_KIND = 2,
+	MAPPING_PATH = 3,
+	MAPPING_BUILD_ID = 4,
+	MAPPING_FILE_OFFSET = 5,
+	MAPPING_SIZE = 6,
+	PROCESS_ID = 1,
+	PROCESS_PID = 2,
+	PROCESS_PARENT_PID = 3,
+	PROCESS_COMM = 4,
+	PROCESS_START_NS = 5,
+	THREAD_ID = 1,
+	THREAD_TID = 2,
+	THREAD_PROCESS = 3,
+	THREAD_COMM = 4,
+	BLOCK_CPU = 1,
+	BLOCK_EVENT = 2,
+	BLOCK_COUNT = 3,
+	BLOCK_FIRST_TIME_NS = 4,
+	BLOCK_INTERVAL_NS = 5,
+	BLOCK_TIME_DEVIATION = 6,
+	BLOCK_THREAD = 7,
+	BLOCK_USER_STACK = 8,
+	BLOCK_KERNEL_STACK = 9,
+	BLOCK_WEIGHT = 10,
+	BLOCK_FLAGS = 11,
+};
+
+/* The samples of one CPU and event in the packet that is being filled. */
+struct block {
+	uint32_t count;
+	uint32_t cpu;
+	uint32_t event;
+	uint64_t first_time_ns;
+	uint64_t last_time_ns;
+	uint64_t encoded; /* over the whole run */
+	uint64_t dropped;
+	struct buffer time;
+	struct column thread;
+	struct column user_stack;
+	struct column kernel_stack;
+	struct column weight;
+	struct column flags;
+};
+
+struct stream {
+	struct handoff *handoff;
+	Profiler__Header *header;
+	bool header_due;
+	uint32_t epoch;
+	uint32_t cpus;
+	uint64_t opened_ns; /* time of the first sample in the packet, 0 when there is none */
+	size_t block_bytes; /* of all blocks together, roughly */
+	uint32_t last_mapping;
+	uint32_t last_process;
+	uint32_t last_thread;
+	uint64_t packets_dropped;
+	struct string_table *strings;
+	struct calltree *calltree;
+	struct buffer definitions; /* mappings, processes and threads, encoded */
+	struct buffer message;	   /* work space: one message inside the packet */
+	struct buffer packet;	   /* work space: the packet's content */
+	uint32_t used_count;
+	uint32_t *used; /* indexes of the blocks that have samples */
+	struct block **blocks;
+	uint64_t interval_ns[MAX_EVENTS];
+};
+
+int stream_new(struct stream **ret, struct handoff *handoff, Profiler__Header *header,
+	       const uint64_t *interval_ns, uint32_t cpus)
+{
+	struct stream *st = calloc(1, sizeof(*st));
+	size_t blocks = (size_t)cpus * MAX_EVENTS;
+
+	if (!st)
+		return -ENOMEM;
+	st->handoff = handoff;
+	st->header = header;
+	st->header_due = true;
+	st->epoch = 1;
+	st->cpus = cpus;
+	memcpy(st->interval_ns, interval_ns, sizeof(st->interval_ns));
+	st->blocks = calloc(blocks, sizeof(*st->blocks));
+	st->used = calloc(blocks, sizeof(*st->used));
+	if (!st->blocks || !st->used || string_table_new(&st->strings) ||
+	    calltree_new(&st->calltree)) {
+		stream_free(st);
+		return -ENOMEM;
+	}
+	*ret = st;
+	return 0;
+}
+
+static void block_free(struct block *b)
+{
+	if (!b)
+		return;
+	buffer_free(&b->time);
+	column_free(&b->thread);
+	column_free(&b->user_stack);
+	column_free(&b->kernel_stack);
+	column_free(&b->weight);
+	column_free(&b->flags);
+	free(b);
+}
+
+void stream_free(struct stream *st)
+{
+	if (!st)
+		return;
+	for (size_t i = 0; st->blocks && i < (size_t)st->cpus * MAX_EVENTS; i++)
+		block_free(st->blocks[i]);
+	free(st->blocks);
+	free(st->used);
+	string_table_free(st->strings);
+	calltree_free(st->calltree);
+	buffer_free(&st->definitions);
+	buffer_free(&st->message);
+	buffer_free(&st->packet);
+	free(st);
+}
+
+uint32_t stream_epoch(const struct stream *st)
+{
+	return st->epoch;
+}
+
+struct calltree *stream_calltree(struct stream *st)
+{
+	return st->calltree;
+}
+
+uint32_t stream_string(struct stream *st, const char *value)
+{
+	return string_table_id(st->strings, value, strlen(value));
+}
+
+/* Ends the message in st->message as a field of Definitions. */
+static void end_definition(struct stream *st, uint32_t field)
+{
+	wire_field_bytes(&st->definitions, field, st->message.data, st->message.size);
+	st->definitions.failed |= st->message.failed;
+	buffer_clear(&st->message);
+}
+
+uint32_t stream_mapping(struct stream *st, const struct stream_mapping *m)
+{
+	wire_field_varint(&st->message, MAPPING_ID, ++st->last_mapping);
+	wire_field_varint(&st->message, MAPPING_KIND, m->kind);
+	wire_field_varint(&st->message, MAPPING_PATH, stream_string(st, m->path));
+	if (m->build_id_bytes)
+		wire_field_bytes(&st->message, MAPPING_BUILD_ID, m->build_id, m->build_id_bytes);
+	wire_field_varint(&st->message, MAPPING_FILE_OFFSET, m->file_offset);
+	wire_field_varint(&st->message, MAPPING_SIZE, m->size);
+	end_definition(st, DEFINITIONS_MAPPING);
+	return st->last_mapping;
+}
+
+uint32_t stream_process(struct stream *st, uint32_t pid, uint32_t parent_pid, const char *comm,
+			uint64_t start_ns)
+{
+	wire_field_varint(&st->message, PROCESS_ID, ++st->last_process);
+	wire_field_varint(&st->message, PROCESS_PID, pid);
+	wire_field_varint(&st->message, PROCESS_PARENT_PID, parent_pid);
+	wire_field_varint(&st->message, PROCESS_COMM, stream_string(st, comm));
+	wire_field_varint(&st->message, PROCESS_START_NS, start_ns);
+	end_definition(st, DEFINITIONS_PROCESS);
+	return st->last_process;
+}
+
+uint32_t stream_thread(struct stream *st, uint32_t tid, uint32_t process, const char *comm)
+{
+	wire_field_varint(&st->message, THREAD_ID, ++st->last_thread);
+	wire_field_varint(&st->message, THREAD_TID, tid);
+	wire_field_varint(&st->message, THREAD_PROCESS, process);
+	wire_field_varint(&st->message, THREAD_COMM, stream_string(st, comm));
+	end_definition(st, DEFINITIONS_THREAD);
+	return st->last_thread;
+}
+
+/* The block of a CPU and event, ready for a sample; NULL when there is no memory for it. */
+static struct block *open_block(struct stream *st, uint32_t cpu, uint32_t event)
+{
+	uint32_t index = cpu * MAX_EVENTS + event;
+	struct block *b = st->blocks[index];
+
+	if (!b) {
+		b = calloc(1, sizeof(*b));
+		if (!b)
+			return NULL;
+		b->cpu = cpu;
+		b->event = event;
+		st->blocks[index] = b;
+	}
+	if (!b->count)
+		st->used[st->used_count++] = index;
+	return b;
+}
+
+static size_t block_size(const struct block *b)
+{
+	return b->time.size + b->thread.bytes.size + b->user_stack.bytes.size +
+	       b->kernel_stack.bytes.size + b->weight.bytes.size + b->flags.bytes.size;
+}
+
+/* Definitions count too: code that never takes the same way twice has more of them than samples. */
+static size_t packet_size(const struct stream *st)
+{
+	return st->block_bytes + st->definitions.size + calltree_pending_bytes(st->calltree) +
+	       string_table_pending_bytes(st->strings);
+}
+
+void stream_sample(struct stream *st, const struct stream_sample *s)
+{
+	struct block *b = open_block(st, s->cpu, s->event);
+	uint64_t interval = st->interval_ns[s->event];
+	size_t before;
+
+	if (!b)
+		return; /* not in encoded: the ledger shows it as unaccounted */
+	before = block_size(b);
+	if (!b->count) {
+		b->first_time_ns = s->time_ns;
+		wire_varint(&b->time, 0);
+	} else {
+		wire_varint(&b->time,
+			    wire_zigzag((int64_t)(s->time_ns - b->last_time_ns - interval)));
+	}
+	b->last_time_ns = s->time_ns;
+	column_push(&b->thread, b->count, s->thread);
+	column_push(&b->user_stack, b->count, s->user_stack);
+	column_push(&b->kernel_stack, b->count, s->kernel_stack);
+	column_push(&b->weight, b->count, s->weight);
+	column_push(&b->flags, b->count, s->flags);
+	b->count++;
+	st->block_bytes += block_size(b) - before;
+	if (!st->opened_ns)
+		st->opened_ns = s->time_ns;
+	if (packet_size(st) >= PACKET_TARGET)
+		stream_flush(st, NULL);
+}
+
+static void clear_block(struct block *b)
+{
+	buffer_clear(&b->time);
+	column_clear(&b->thread);
+	column_clear(&b->user_stack);
+	column_clear(&b->kernel_stack);
+	column_clear(&b->weight);
+	column_clear(&b->flags);
+	b->count = 0;
+}
+
+static void encode_block(struct stream *st, struct block *b)
+{
+	struct buffer *m = &st->message;
+
+	wire_field_varint(m, BLOCK_CPU, b->cpu);
+	wire_field_varint(m, BLOCK_EVENT, b->event);
+	wire_field_varint(m, BLOCK_COUNT, b->count);
+	wire_field_varint(m, BLOCK_FIRST_TIME_NS, b->first_time_ns);
+	wire_field_varint(m, BLOCK_INTERVAL_NS, st->interval_ns[b->event]);
+	if (b->count > 1)
+		wire_field_bytes(m, BLOCK_TIME_DEVIATION, b->time.data, b->time.size);
+	m->failed |= b->time.failed;
+	column_encode(&b->thread, BLOCK_THREAD, m);
+	column_encode(&b->user_stack, BLOCK_USER_STACK, m);
+	column_encode(&b->kernel_stack, BLOCK_KERNEL_STACK, m);
+	column_encode(&b->weight, BLOCK_WEIGHT, m);
+	column_encode(&b->flags, BLOCK_FLAGS, m);
+	wire_field_bytes(&st->packet, PACKET_SAMPLES, m->data, m->size);
+	st->packet.failed |= m->failed;
+	buffer_clear(m);
+}
+
+static void encode_definitions(struct stream *st)
+{
+	struct buffer *m = &st->message;
+
+	string_table_encode(st->strings, m);
+	wire_append(m, st->definitions.data, st->definitions.size);
+	m->failed |= st->definitions.failed;
+	buffer_clear(&st->definitions);
+	calltree_encode(st->calltree, m);
+	if (m->size)
+		wire_field_bytes(&st->packet, PACKET_DEFINITIONS, m->data, m->size);
+	st->packet.failed |= m->failed;
+	buffer_clear(m);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The header and the ledger: rare, and many fields, so through protobuf-c. */
+static void encode_messages(struct stream *st, const Profiler__Ledger *ledger)
+{
+	Profiler__Packet packet = PROFILER__PACKET__INIT;
+	Profiler__Clock clock = PROFILER__CLOCK__INIT;
+	size_t size;
+
+	packet.epoch = st->epoch;
+	if (st->header_due) {
+		clock.boottime_ns = clock_ns(CLOCK_BOOTTIME);
+		clock.realtime_ns = clock_ns(CLOCK_REALTIME);
+		st->header->clock = &clock;
+		packet.header = st->header;
+	}
+	/* protobuf-c reads it only; its generated pointer is not const. */
+	memcpy(&packet.ledger, &ledger, sizeof(ledger));
+	size = profiler__packet__get_packed_size(&packet);
+	if (buffer_reserve(&st->packet, size))
+		st->packet.size +=
+			profiler__packet__pack(&packet, st->packet.data + st->packet.size);
+	st->header->clock = NULL;
+}
+
+/* Puts the content in st->packet into the hand-off; false when there is no room. */
+static bool push(struct stream *st)
+{
+	struct handoff_packet *p;
+
+	if (st->packet.failed || st->packet.size > PACKET_CONTENT_MAX)
+		return false;
+	p = handoff_reserve(st->handoff, st->used_count, (uint32_t)st->packet.size);
+	if (!p)
+		return false;
+	for (uint32_t i = 0; i < st->used_count; i++) {
+		const struct block *b = st->blocks[st->used[i]];
+
+		p->row[i] = (struct handoff_row){ (uint16_t)b->cpu, (uint16_t)b->event, b->count };
+		p->samples += b->count;
+	}
+	memcpy(handoff_bytes(p) + PACKET_PREFIX, st->packet.data, st->packet.size);
+	handoff_commit(st->handoff, p);
+	return true;
+}
+
+bool stream_flush(struct stream *st, const Profiler__Ledger *ledger)
+{
+	bool pushed;
+
+	if (!st->used_count && !ledger)
+		return true;
+	buffer_clear(&st->packet);
+	encode_messages(st, ledger);
+	encode_definitions(st);
+	for (uint32_t i = 0; i < st->used_count; i++)
+		encode_block(st, st->blocks[st->used[i]]);
+	pushed = push(st);
+	for (uint32_t i = 0; i < st->used_count; i++) {
+		struct block *b = st->blocks[st->used[i]];
+
+		*(pushed ? &b->encoded : &b->dropped) += b->count;
+		clear_block(b);
+	}
+	st->used_count = 0;
+	st->block_bytes = 0;
+	st->opened_ns = 0;
+	if (pushed) {
+		st->header_due = false;
+	} else {
+		st->packets_dropped++;
+		stream_next_epoch(st); /* what the packet defined is missing now */
+	}
+	return pushed;
+}
+
+uint64_t stream_age_ns(const struct stream *st, uint64_t now_ns)
+{
+	return st->opened_ns && now_ns > st->opened_ns ? now_ns - st->opened_ns : 0;
+}
+
+void stream_next_epoch(struct stream *st)
+{
+	if (st->used_count)
+		stream_flush(st, NULL);
+	st->epoch++;
+	st->header_due = true;
+	string_table_clear(st->strings);
+	calltree_clear(st->calltree);
+	buffer_clear(&st->definitions);
+	st->last_mapping = 0;
+	st->last_process = 0;
+	st->last_thread = 0;
+}
+
+static const struct block *find_block(const struct stream *st, uint32_t cpu, uint32_t event)
+{
+	return st->blocks[cpu * MAX_EVENTS + event];
+}
+
+uint64_t stream_encoded(const struct stream *st, uint32_t cpu, uint32_t event)
+{
+	const struct block *b = find_block(st, cpu, event);
+
+	return b ? b->encoded : 0;
+}
+
+uint64_t stream_dropped(const struct stream *st, uint32_t cpu, uint32_t event)
+{
+	const struct block *b = find_block(st, cpu, event);
+
+	return b ? b->dropped : 0;
+}
+
+uint32_t stream_open_samples(const struct stream *st, uint32_t cpu, uint32_t event)
+{
+	const struct block *b = find_block(st, cpu, event);
+
+	return b ? b->count : 0;
+}
+
+uint64_t stream_packets_dropped(const struct stream *st)
+{
+	return st->packets_dropped;
+}

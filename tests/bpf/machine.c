@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * machine.c - a machine made of plain memory, on which bpf/sample.bpf.c runs.
+ *
+ * The program's source is part of this file, so that its maps are known by address. What it may
+ * not do shows as a count in struct machine or as an abort; what its numbers mean is the
+ * tests' concern.
+ */
+#include "tests/bpf/machine.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "bpf/intern.h"
+#include "bpf/regs.h"
+
+/* What the program defines for the kernel to find. */
+__u64 hash_frames(__u32 cpu, __u32 n);
+__u32 walk_frame_pointers(__u32 cpu, __u64 ip, __u64 sp, __u64 fp);
+int sample_0(struct bpf_perf_event_data *ctx);
+int sample_1(struct bpf_perf_event_data *ctx);
+int sample_2(struct bpf_perf_event_data *ctx);
+int sample_3(struct bpf_perf_event_data *ctx);
+int sample_4(struct bpf_perf_event_data *ctx);
+int sample_5(struct bpf_perf_event_data *ctx);
+int sample_6(struct bpf_perf_event_data *ctx);
+int sample_7(struct bpf_perf_event_data *ctx);
+
+/* What is constant for the program is set by whoever loads it: here by machine_load(). */
+#define const
+#include "bpf/sample.bpf.c"
+#undef const
+
+#define USER64_CS 0x33
+#define QUEUE	  4096 /* records that a ring can hold at most */
+
+struct machine_ring {
+	uint64_t produced; /* bytes, as the kernel counts */
+	uint64_t consumed;
+	uint64_t first; /* records */
+	uint64_t end;
+	uint64_t wakeups;
+	struct machine_record queue[QUEUE];
+};
+
+struct machine machine;
+
+static uint32_t ring_bytes;
+static struct machine_ring machine_rings[MACHINE_CPUS];
+static struct event_counters machine_counter[MACHINE_CPUS * MAX_EVENTS];
+static struct scratch machine_scratch[MACHINE_CPUS + 1];
+static __u64 machine_slots[MACHINE_CPUS * STACK_SLOTS];
+static struct machine_record *reserved;
+static struct machine_ring *reserved_in;
+
+void machine_load(const struct machine_settings *settings)
+{
+	memset(&machine, 0, sizeof(machine));
+	memset(machine_rings, 0, sizeof(machine_rings));
+	memset(machine_counter, 0, sizeof(machine_counter));
+	memset(machine_scratch, 0, sizeof(machine_scratch));
+	memset(machine_slots, 0, sizeof(machine_slots));
+	reserved = NULL;
+	ring_bytes = settings->ring_bytes;
+	filter = settings->filter;
+	cpu_limit = MACHINE_CPUS;
+	wakeup_bytes = settings->wakeup_bytes;
+	have_task_pt_regs = settings->have_task_pt_regs;
+	seed = settings->seed;
+	for (int i = 0; i < MAX_EVENTS; i++) {
+		mode_filter[i] = settings->mode_filter[i];
+		weight_shift[i] = settings->weight_shift[i];
+	}
+	generation = 0;
+	machine.cgroup = MACHINE_NO_CGROUP;
+	machine.regs.cs = USER64_CS;
+	machine.saved.cs = USER64_CS;
+	machine.saved_readable = true;
+}
+
+static void to_pt_regs(const struct machine_regs *from, struct pt_regs *to)
+{
+	to->rip = from->ip;
+	to->rsp = from->sp;
+	to->rbp = from->fp;
+	to->cs = from->cs;
+}
+
+void machine_overflow(uint32_t event)
+{
+	static int (*const program[])(struct bpf_perf_event_data *) = {
+		sample_0, sample_1, sample_2, sample_3, sample_4, sample_5, sample_6, sample_7,
+	};
+	struct bpf_perf_event_data ctx = { .sample_period = machine.period };
+
+	to_pt_regs(&machine.regs, &ctx.regs);
+	program[event](&ctx);
+	if (reserved) /* would block the consumer for ever */
+		abort();
+}
+
+void machine_raise_generation(void)
+{
+	generation++;
+}
+
+const struct machine_record *machine_take(uint32_t cpu)
+{
+	struct machine_ring *r = &machine_rings[cpu];
+	struct machine_record *record = &r->queue[r->first % QUEUE];
+
+	if (r->first == r->end || !record->finished)
+		return NULL;
+	r->first++;
+	r->consumed += (record->bytes + 8 + 7) & ~7u;
+	return record;
+}
+
+uint64_t machine_used(uint32_t cpu)
+{
+	return machine_rings[cpu].produced - machine_rings[cpu].consumed;
+}
+
+uint64_t machine_wakeups(uint32_t cpu)
+{
+	return machine_rings[cpu].wakeups;
+}
+
+struct event_counters machine_counters(uint32_t cpu, uint32_t event)
+{
+	return machine_counter[cpu * MAX_EVENTS + event];
+}
+
+uint32_t machine_slot(const uint64_t *frames, uint32_t n)
+{
+	/* The scratch of a CPU that takes no samples. */
+	memcpy(machine_scratch[MACHINE_CPUS].record.frames, frames, n * sizeof(*frames));
+	return intern_slot(hash_frames(MACHINE_CPUS, n));
+}
+
+static void note_call(void)
+{
+	machine.late_calls += reserved != NULL;
+}
+
+void *bpf_map_lookup_elem(void *map, const void *key)
+{
+	static __u8 present;
+	const __u32 k = *(const __u32 *)key;
+
+	note_call();
+	if (map == &counters)
+		return k < MACHINE_CPUS * MAX_EVENTS ? &machine_counter[k] : NULL;
+	if (map == &scratches)
+		return k <= MACHINE_CPUS ? &machine_scratch[k] : NULL;
+	if (map == &slots)
+		return k < MACHINE_CPUS * STACK_SLOTS ? &machine_slots[k] : NULL;
+	if (map == &rings) /* the last CPU came late: no ring yet when it has no bytes */
+		return k < MACHINE_CPUS && ring_bytes ? &machine_rings[k] : NULL;
+	if (map == &target_pids)
+		return k == machine.target_pid ? &present : NULL;
+	if (map == &target_tids)
+		return k == machine.target_tid ? &present : NULL;
+	abort();
+}
+
+long bpf_current_task_under_cgroup(void *map, __u32 index)
+{
+	note_call();
+	if (map != &target_cgroups || index >= MAX_TARGET_CGROUPS)
+		abort();
+	if (index > 2) /* three cgroups are named, the other places are empty */
+		return -EAGAIN;
+	return machine.cgroup == (int)index;
+}
+
+__u64 bpf_get_current_pid_tgid(void)
+{
+	note_call();
+	return (__u64)machine.pid << 32 | machine.tid;
+}
+
+__u32 bpf_get_smp_processor_id(void)
+{
+	note_call();
+	return machine.cpu;
+}
+
+__u64 bpf_ktime_get_boot_ns(void)
+{
+	note_call();
+	return machine.time_ns;
+}
+
+long bpf_get_stack(void *ctx, void *buf, __u32 size, __u64 flags)
+{
+	bool user = flags & BPF_F_USER_STACK;
+	const uint64_t *frames = user ? machine.walker_frames : machine.kernel_frames;
+	uint32_t n = user ? machine.n_walker_frames : machine.n_kernel_frames;
+
+	note_call();
+	if (!ctx || (flags & ~(__u64)BPF_F_USER_STACK) || size % 8)
+		return -EINVAL;
+	if (!n)
+		return -EFAULT;
+	if (n > size / 8)
+		n = size / 8;
+	memcpy(buf, frames, n * 8);
+	return (long)n * 8;
+}
+
+long bpf_probe_read_user(void *dst, __u32 size, const void *unsafe)
+{
+	uint64_t offset = (uint64_t)unsafe - MACHINE_STACK_BASE;
+
+	note_call();
+	if (offset > sizeof(machine.user_words) || size > sizeof(machine.user_words) - offset) {
+		memset(dst, 0, size); /* as the kernel does */
+		return -EFAULT;
+	}
+	memcpy(dst, (const uint8_t *)machine.user_words + offset, size);
+	return 0;
+}
+
+long bpf_probe_read_kernel(void *dst, __u32 size, const void *unsafe)
+{
+	note_call();
+	if (unsafe != &machine.saved || size != sizeof(struct pt_regs))
+		abort();
+	memset(dst, 0, size);
+	if (!machine.saved_readable)
+		return -EFAULT;
+	to_pt_regs(&machine.saved, dst);
+	return 0;
+}
+
+struct task_struct *bpf_get_current_task_btf(void)
+{
+	note_call();
+	return (struct task_struct *)&machine;
+}
+
+long bpf_task_pt_regs(struct task_struct *task)
+{
+	note_call();
+	if (!have_task_pt_regs || (void *)task != &machine) /* would not load on such a kernel */
+		abort();
+	return (long)&machine.saved;
+}
+
+/* kernel/bpf/ringbuf.c: the producer may not come closer than a byte to the consumer's tail. */
+static struct machine_record *make_room(struct machine_ring *r, __u64 size)
+{
+	uint64_t room = (size + 8 + 7) & ~UINT64_C(7);
+	struct machine_record *record = &r->queue[r->end % QUEUE];
+
+	if (machine.lock_busy || r->produced + room - r->consumed > ring_bytes - 1)
+		return NULL;
+	if (r->end - r->first == QUEUE || size > sizeof(record->data))
+		abort();
+	r->end++;
+	r->produced += room;
+	record->bytes = (uint32_t)size;
+	record->finished = false;
+	return record;
+}
+
+static void finish_record(struct machine_ring *r, struct machine_record *record, __u64 flags)
+{
+	record->finished = true;
+	if (flags == BPF_RB_FORCE_WAKEUP)
+		r->wakeups++;
+	else if (flags != BPF_RB_NO_WAKEUP)
+		machine.bad_flags++;
+}
+
+void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags)
+{
+	note_call();
+	if (flags)
+		return NULL;
+	reserved_in = ring;
+	reserved = make_room(ring, size);
+	return reserved ? reserved->data : NULL;
+}
+
+void bpf_ringbuf_submit(void *data, __u64 flags)
+{
+	if (!reserved || data != reserved->data)
+		abort();
+	finish_record(reserved_in, reserved, flags);
+	reserved = NULL;
+}
+
+long bpf_ringbuf_output(void *ring, void *data, __u64 size, __u64 flags)
+{
+	struct machine_record *record;
+
+	note_call();
+	record = make_room(ring, size);
+	if (!record)
+		return -EAGAIN;
+	memcpy(record->data, data, size);
+	finish_record(ring, record, flags);
+	return 0;
+}
+
+/* Not a late call: it does not take long, and the wake-up depends on it. */
+__u64 bpf_ringbuf_query(void *ring, __u64 flags)
+{
+	const struct machine_ring *r = ring;
+
+	return flags == BPF_RB_RING_SIZE ? ring_bytes : r->produced - r->consumed;
+}

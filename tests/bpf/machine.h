@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine.h - a machine made of plain memory, on which bpf/sample.bpf.c runs.
+ *
+ * The program is compiled for the host with helpers that look at struct machine: a test says
+ * who runs where with which stack, lets an event overflow, and reads the rings and counters.
+ * Rings have the kernel's room and rules, byte for byte. One machine per process.
+ */
+#ifndef PROFILER_MACHINE_H
+#define PROFILER_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+#define MACHINE_CPUS	   3 /* with maps and a ring */
+#define MACHINE_STACK_BASE UINT64_C(0x7ffe00000000)
+#define MACHINE_WORDS	   1024 /* of the user stack */
+#define MACHINE_NO_CGROUP  (-1)
+
+/** struct machine_regs - what a sample sees of the registers */
+struct machine_regs {
+	uint64_t ip;
+	uint64_t sp;
+	uint64_t fp;
+	uint16_t cs;
+};
+
+/**
+ * struct machine - the state that the helpers show to the program
+ * @regs: at the overflow
+ * @saved: what the kernel saved when the thread entered it; reading fails unless @saved_readable
+ * @user_words: the user stack, from MACHINE_STACK_BASE upwards; nothing else can be read
+ * @kernel_frames: what the kernel's walker finds in the kernel, leaf first
+ * @walker_frames: what it finds in user space
+ * @cgroup: which of the target cgroups the task is in
+ * @lock_busy: the ring's lock is held: nothing can be reserved
+ * @late_calls: helpers called between reserving an event and submitting it
+ * @bad_flags: ring flags that leave the wake-up to the kernel
+ */
+struct machine {
+	uint32_t cpu;
+	uint32_t pid;
+	uint32_t tid;
+	uint64_t time_ns;
+	uint64_t period;
+	struct machine_regs regs;
+	struct machine_regs saved;
+	bool saved_readable;
+	uint64_t user_words[MACHINE_WORDS];
+	uint64_t kernel_frames[MAX_FRAMES + 8];
+	uint32_t n_kernel_frames;
+	uint64_t walker_frames[MAX_FRAMES + 8];
+	uint32_t n_walker_frames;
+	int cgroup;
+	uint32_t target_pid;
+	uint32_t target_tid;
+	bool lock_busy;
+	uint32_t late_calls;
+	uint32_t bad_flags;
+};
+
+/** struct machine_settings - what the recorder sets in the program before the load */
+struct machine_settings {
+	uint32_t filter;
+	uint32_t wakeup_bytes;
+	uint32_t ring_bytes; /* 1 MB at most */
+	bool have_task_pt_regs;
+	uint64_t seed;
+	uint8_t mode_filter[MAX_EVENTS];
+	uint8_t weight_shift[MAX_EVENTS];
+};
+
+/** struct machine_record - a finished record of a ring */
+struct machine_record {
+	uint32_t bytes;
+	bool finished;
+	union {
+		struct sample_event sample;
+		struct stack_record stack;
+		uint8_t data[sizeof(struct stack_record)];
+	};
+};
+
+extern struct machine machine;
+
+/** machine_load() - a new machine with empty maps and rings, running in user mode */
+void machine_load(const struct machine_settings *settings);
+
+/** machine_overflow() - event number @event overflows now */
+void machine_overflow(uint32_t event);
+
+/** machine_raise_generation() - as the recorder does while the programs run */
+void machine_raise_generation(void);
+
+/** machine_take() - the oldest record of a ring, its room given back; NULL when there is none */
+const struct machine_record *machine_take(uint32_t cpu);
+
+/** machine_used() - bytes in a ring, headers included */
+uint64_t machine_used(uint32_t cpu);
+
+/** machine_wakeups() - wake-ups of a ring's consumer so far */
+uint64_t machine_wakeups(uint32_t cpu);
+
+/** machine_counters() - of an event on a CPU */
+struct event_counters machine_counters(uint32_t cpu, uint32_t event);
+
+/** machine_slot() - where these frames belong in the intern table */
+uint32_t machine_slot(const uint64_t *frames, uint32_t n);
+
+#endif /* PROFILER_MACHINE_H */

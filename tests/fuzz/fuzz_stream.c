@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_stream.c - the reader of streams on bytes from libFuzzer.
+ *
+ * The first byte of an input chooses what the rest is:
+ *
+ *   even   a stream, as it is: mostly the search for packets and the counting of damage;
+ *   odd    contents of packets: u16 size (little endian), u8 steps the sequence goes on, u8 how
+ *          much first_sample goes on, content. Each is sealed here, so that the fuzzer gets
+ *          behind the CRC, which it could not guess.
+ *
+ * Everything that a tool might look at is looked at, and what the reader promises is required.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/packet.h"
+#include "proto/reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define RECORD_HEADER 4
+
+/* Not assert(): the build type may have turned that off. */
+static void require(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* Seals the contents in @data behind one another; returns the bytes at @to. */
+static size_t seal_all(uint8_t *to, const uint8_t *data, size_t size)
+{
+	uint64_t sequence = 0, first_sample = 0;
+	size_t at = 0;
+
+	while (size > RECORD_HEADER) {
+		size_t bytes = data[0] | (size_t)data[1] << 8;
+
+		sequence += data[2];
+		first_sample += data[3];
+		data += RECORD_HEADER;
+		size -= RECORD_HEADER;
+		if (bytes > size)
+			bytes = size;
+		memcpy(to + at + PACKET_PREFIX, data, bytes);
+		at += packet_seal(to + at, bytes, sequence++, first_sample);
+		data += bytes;
+		size -= bytes;
+	}
+	return at;
+}
+
+/* Walks a stack to its root, or to where definitions are missing. */
+static uint64_t walk(const struct tables *t, uint32_t id)
+{
+	const struct table_node *node;
+	uint64_t sum = 0;
+
+	for (; (node = tables_node(t, id)); id = node->parent) {
+		const struct table_frame *frame = tables_frame(t, node->frame);
+		const struct table_mapping *mapping;
+		const char *text;
+		size_t bytes;
+
+		require(node->parent < id && node->frame);
+		if (!frame)
+			continue;
+		require(frame->mapping);
+		mapping = tables_mapping(t, frame->mapping);
+		text = tables_string(t, mapping ? mapping->path : frame->function, &bytes);
+		if (text)
+			require(strlen(text) == bytes);
+		for (uint32_t i = 0; mapping && i < mapping->build_id_bytes; i++)
+			sum += mapping->build_id[i];
+		sum += frame->offset;
+	}
+	return sum;
+}
+
+static uint64_t look_at(const struct reader *r, const Profiler__Packet *packet)
+{
+	const struct tables *t = reader_tables(r);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < packet->n_samples; i++) {
+		struct sample_iter it;
+		struct reader_sample s;
+
+		require(packet->samples[i]->event < reader_header(r)->n_event);
+		require(packet->samples[i]->cpu < READER_MAX_CPUS);
+		reader_samples(r, packet->samples[i], &it);
+		while (sample_iter_next(&it, &s)) {
+			const struct table_thread *thread = tables_thread(t, s.thread);
+
+			sum += s.time_ns + s.weight + s.flags;
+			sum += walk(t, s.user_stack) + walk(t, s.kernel_stack);
+			if (thread && tables_process(t, thread->process))
+				sum += tables_process(t, thread->process)->pid;
+		}
+	}
+	for (int i = 0; i < TABLE_COUNT; i++)
+		require(tables_end(t, (enum table)i) >= 1);
+	if (reader_ledger(r))
+		for (size_t i = 0; i < reader_ledger(r)->n_row; i++)
+			sum += reader_ledger(r)->row[i]->cpu;
+	return sum;
+}
+
+static void read_stream(const uint8_t *data, size_t size)
+{
+	const Profiler__Packet *packet;
+	const struct reader_damage *d;
+	struct reader *r;
+	volatile uint64_t sum = 0; /* keeps the reads from being optimised away */
+	uint64_t good = 0, next = 0;
+	int result;
+
+	if (reader_open_memory(&r, data, size))
+		abort();
+	while ((result = reader_next(r, &packet)) > 0) {
+		require(packet->sequence >= next);
+		next = packet->sequence + 1;
+		good++;
+		sum = sum + look_at(r, packet);
+		if (!next)
+			break;
+	}
+	d = reader_damage(r);
+	require(reader_packets(r) == good);
+	require(d->bytes_skipped + d->truncated_bytes <= reader_bytes(r));
+	if (!result)
+		require(reader_bytes(r) == size);
+	reader_free(r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t most;
+	uint8_t *stream;
+
+	if (!size || size > PACKET_MAX)
+		return 0;
+	if (!(data[0] & 1)) {
+		read_stream(data + 1, size - 1);
+		return 0;
+	}
+	/* An empty content of RECORD_HEADER bytes takes the most room. */
+	most = (size / RECORD_HEADER + 1) * (PACKET_PREFIX + PACKET_SUFFIX) + size;
+	stream = malloc(most);
+	if (!stream)
+		return 0;
+	read_stream(stream, seal_all(stream, data + 1, size - 1));
+	free(stream);
+	return 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * make_stream.c - streams with a known content, for the tests of the tools.
+ *
+ *	make_stream demo           everything the tools show, in three epochs (see below)
+ *	make_stream empty          a recording without a sample
+ *	make_stream nothing        one header, no event, no ledger
+ *	make_stream elf PATH BUILD_ID OFFSET...
+ *	                           a sample at each OFFSET of a file, and one that returns there;
+ *	                           BUILD_ID in hexadecimal digits or "-"
+ *	make_stream deep FRAMES    one stack of so many frames
+ *	make_stream big SAMPLES STACKS
+ *	                           for measuring
+ *
+ * The same arguments give the same bytes. Not for streams larger than memory allows; ends with
+ * a message when anything fails.
+ */
+#include <err.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/golden/stream_writer.h"
+
+/*
+ * One kind of sample of the demo. A stack is written from the root to the leaf,
+ * "where:function+offset where:function+offset"; an empty function is one without a name.
+ */
+struct scene {
+	uint32_t event, cpu;
+	uint32_t pid, tid;
+	const char *comm, *thread;
+	const char *user, *kernel;
+	uint32_t count, weight, flags;
+};
+
+static const struct scene scenes[] = {
+	{ 0, 0, 100, 100, "server", "server",
+	  "server:main+1100 server:handle_request+1250 server:parse+1310", "", 40, 1000000, 0 },
+	{ 0, 1, 100, 101, "server", "worker;1",
+	  "server:start_thread+1010 server:handle_request+1250 libfoo:compress+2100", "", 30,
+	  1000000, 0 },
+	{ 0, 1, 100, 101, "server", "worker;1",
+	  "server:main+1100 server:handle_request+1250 libfoo:+2f00", "", 7, 1000000, 0 },
+	{ 0, 0, 100, 100, "server", "server", "server:main+1100 libc:write+4000",
+	  "kernel:entry_SYSCALL_64+80 kernel:ksys_write+900 ext4:ext4_write_begin+0", 11, 1000000,
+	  1 },
+	{ 0, 0, 100, 100, "server", "server",
+	  "server:main+1100 server:fib+1500 server:fib+1520 server:fib+1520 server:fib+1520", "", 9,
+	  1000000, 2 },
+	{ 0, 2, 200, 200, "sh", "sh", "", "", 3, 1000000, 8 },
+	{ 0, 2, 200, 200, "sh", "sh", "", "kernel:do_exit+300", 2, 1000000, 1 | 32 },
+	{ 0, 3, 0, 0, "swapper", "swapper/3", "", "kernel:cpu_startup_entry+30 kernel:do_idle+44",
+	  5, 1000000, 1 | 64 },
+	{ 0, 2, 300, 300, "java", "java", "anon:+7f0000001000 anon:+7f0000001234 vdso:+a40", "", 4,
+	  1000000, 0 },
+	{ 0, 2, 300, 300, "java", "java", "", "", 1, 1000000, 0 },
+	{ 1, 1, 100, 101, "server", "worker;1", "server:start_thread+1010 libc:read+4400",
+	  "kernel:entry_SYSCALL_64+80 kernel:schedule+700", 6, 1, 1 },
+	{ 2, 0, 100, 100, "server", "server", "server:main+1100 libc:memset+4800", "", 8, 100, 0 },
+	{ 2, 2, 200, 200, "sh", "s\x1b[31mh\xff\n", "server:std::map<a, b>::find(\"x\\y\")+1700",
+	  "kernel:do_fault+500", 1, 100, 1 | 4 },
+};
+
+static uint32_t scene_mapping(struct writer *w, const char *name)
+{
+	static uint8_t id_server[] = { 0xab, 0xcd, 1,  2,  3,  4,  5,  6,  7,  8,
+				       9,    10,   11, 12, 13, 14, 15, 16, 17, 18 };
+	static uint8_t id_foo[] = { 0xfe, 0xdc, 0xba, 0x98, 1, 2, 3, 4 };
+	const ProtobufCBinaryData none = { 0 };
+
+	if (!strcmp(name, "server"))
+		return writer_add_mapping(w, PROFILER__MAPPING__KIND__FILE, "/opt/demo/server",
+					  (ProtobufCBinaryData){ sizeof(id_server), id_server },
+					  0x1000, 0x1000);
+	if (!strcmp(name, "libfoo"))
+		return writer_add_mapping(
+			w, PROFILER__MAPPING__KIND__FILE, "/opt/demo/lib/libfoo.so",
+			(ProtobufCBinaryData){ sizeof(id_foo), id_foo }, 0x2000, 0x1000);
+	if (!strcmp(name, "libc"))
+		return writer_add_mapping(w, PROFILER__MAPPING__KIND__FILE,
+					  "/opt/demo/lib/libc.so.6", none, 0x4000, 0x2000);
+	if (!strcmp(name, "kernel"))
+		return writer_add_mapping(w, PROFILER__MAPPING__KIND__KERNEL, "[kernel.kallsyms]",
+					  none, 0, 0x100000);
+	if (!strcmp(name, "ext4"))
+		return writer_add_mapping(w, PROFILER__MAPPING__KIND__MODULE, "[ext4]", none, 0, 0);
+	if (!strcmp(name, "vdso"))
+		return writer_add_mapping(w, PROFILER__MAPPING__KIND__VDSO, "", none, 0, 0x2000);
+	return writer_add_mapping(w, PROFILER__MAPPING__KIND__ANON, "", none, 0, 0);
+}
+
+static uint32_t scene_stack(struct writer *w, const char *spec)
+{
+	char *copy = strdup(spec);
+	uint32_t node = 0;
+
+	/* names may hold spaces: a frame ends where the offset does */
+	for (char *at = copy; *at;) {
+		char *function = strchr(at, ':') + 1;
+		char *offset = strchr(function, '+') + 1;
+		char *end;
+		uint64_t value = strtoull(offset, &end, 16);
+
+		function[-1] = 0;
+		offset[-1] = 0;
+		node = writer_add_node(w, node, scene_mapping(w, at), value,
+				       writer_add_string(w, function));
+		at = *end ? end + 1 : end;
+	}
+	free(copy);
+	return node;
+}
+
+static void write_scene(struct writer *w, const struct scene *s, bool second)
+{
+	/* in the last epoch pid 200 is another process of the same name */
+	uint64_t start_ns = s->pid == 200 && second ? START_NS + 77 : 0;
+	uint32_t process = writer_add_process(w, s->pid, s->comm, start_ns);
+	uint32_t thread = writer_add_thread(w, process, s->tid, s->thread);
+	uint32_t user = scene_stack(w, s->user);
+	uint32_t kernel = scene_stack(w, s->kernel);
+
+	for (uint32_t i = 0; i < s->count; i++)
+		writer_add_sample(w, s->cpu, s->event, thread, user, kernel, s->weight, s->flags);
+}
+
+/* All scenes three times: in order, backwards in an epoch with other ids, in order again. */
+static void make_demo(void)
+{
+	const size_t count = sizeof(scenes) / sizeof(scenes[0]);
+	struct writer w;
+
+	writer_begin(&w);
+	writer_add_event(&w, event_cpu_clock());
+	writer_add_event(&w, event_counted("context-switches", "", 1));
+	writer_add_event(&w, event_counted("page-faults", "u", 100));
+	w.header.notice = calloc(1, sizeof(char *));
+	w.header.notice[w.header.n_notice++] =
+		event_text("no hardware events on this machine; cpu-clock instead of cycles");
+	writer_begin_epoch(&w);
+	for (size_t i = 0; i < count; i++) {
+		write_scene(&w, &scenes[i], false);
+		if (i % 4 == 3)
+			writer_flush(&w);
+	}
+	writer_flush(&w);
+	writer_write_ledger(&w, false);
+	writer_begin_epoch(&w);
+	for (size_t i = count; i--;)
+		write_scene(&w, &scenes[i], false);
+	writer_flush(&w);
+	writer_begin_epoch(&w);
+	for (size_t i = 0; i < count; i++)
+		write_scene(&w, &scenes[i], true);
+	writer_flush(&w);
+	writer_write_ledger(&w, true);
+}
+
+static void make_empty(bool anything)
+{
+	struct writer w;
+
+	writer_begin(&w);
+	if (anything)
+		writer_add_event(&w, event_cpu_clock());
+	writer_begin_epoch(&w);
+	writer_flush(&w);
+	w.time_ns += 1000000000;
+	if (anything)
+		writer_write_ledger(&w, true);
+}
+
+static void make_elf(const char *path, const char *digits, char **offsets)
+{
+	uint8_t build_id[64];
+	ProtobufCBinaryData id = { 0, build_id };
+	uint32_t thread, mapping;
+	struct writer w;
+
+	for (; *digits != '-' && sscanf(digits, "%2hhx", &build_id[id.len]) == 1; digits += 2)
+		id.len++;
+	writer_begin(&w);
+	w.header.clock->realtime_ns = UINT64_C(9000000000000000000); /* after any file's time */
+	writer_add_event(&w, event_cpu_clock());
+	writer_begin_epoch(&w);
+	thread = writer_add_thread(&w, writer_add_process(&w, 1, "elf", 0), 1, "elf");
+	mapping = writer_add_mapping(&w, PROFILER__MAPPING__KIND__FILE, path, id, 0, 1 << 20);
+	for (; *offsets; offsets++) {
+		uint64_t offset = strtoull(*offsets, NULL, 0);
+		uint32_t outer = writer_add_node(&w, 0, mapping, offset, 0);
+
+		writer_add_sample(&w, 0, 0, thread, outer, 0, 1000000, 0);
+		/* a leaf that some caller called by its last instruction, which ends at offset */
+		writer_add_sample(&w, 0, 0, thread, outer, 0, 1000000, 1);
+	}
+	writer_flush(&w);
+	writer_write_ledger(&w, true);
+}
+
+static void make_deep(uint32_t frames)
+{
+	const ProtobufCBinaryData none = { 0 };
+	uint32_t mapping, thread, node = 0;
+	struct writer w;
+
+	writer_begin(&w);
+	writer_add_event(&w, event_cpu_clock());
+	writer_begin_epoch(&w);
+	thread = writer_add_thread(&w, writer_add_process(&w, 1, "deep", 0), 1, "deep");
+	mapping = writer_add_mapping(&w, PROFILER__MAPPING__KIND__ANON, "", none, 0, 0);
+	for (uint32_t i = 0; i < frames; i++)
+		node = writer_new_node(&w, node, writer_new_frame(&w, mapping, i, 0));
+	writer_add_sample(&w, 0, 0, thread, node, 0, 1000000, 0);
+	writer_flush(&w);
+	writer_write_ledger(&w, true);
+}
+
+/*
+ * Stacks of 20 frames that share their outer half by the hundred, 1,000 functions, 200 threads;
+ * a new epoch every million samples.
+ */
+static void make_big(uint64_t samples, uint32_t stacks)
+{
+	enum {
+		DEPTH = 20,
+		SHARED = 10,
+		GROUP = 100,
+		FUNCTIONS = 1000,
+		THREADS = 200,
+		PACKET = 4000
+	};
+	const ProtobufCBinaryData none = { 0 };
+	uint32_t *leaf = calloc(stacks, sizeof(*leaf));
+	uint64_t random = 1;
+	struct writer w;
+
+	writer_begin(&w);
+	writer_add_event(&w, event_cpu_clock());
+	for (uint64_t done = 0; done < samples; done++) {
+		uint32_t stack;
+
+		if (done % 1000000 == 0) {
+			uint32_t mapping, outer = 0;
+			char name[32];
+
+			writer_begin_epoch(&w);
+			mapping = writer_add_mapping(&w, PROFILER__MAPPING__KIND__KERNEL, "", none,
+						     0, 0);
+			for (uint32_t i = 0; i < FUNCTIONS; i++) {
+				snprintf(name, sizeof(name), "function_%u", i);
+				writer_new_frame(&w, mapping, i * 64, writer_add_string(&w, name));
+			}
+			for (uint32_t i = 0; i < THREADS; i++) {
+				snprintf(name, sizeof(name), "thread_%u", i);
+				writer_add_thread(&w,
+						  writer_add_process(&w, 1000 + i / 8, "big", 0),
+						  1000 + i, name);
+			}
+			for (uint32_t i = 0; i < stacks; i++) {
+				uint32_t node = 0;
+
+				for (uint32_t d = 0; i % GROUP == 0 && d < SHARED; d++)
+					outer = writer_new_node(&w, d ? outer : 0,
+								1 + (i / GROUP * 7 + d * 131) %
+										FUNCTIONS);
+				node = outer;
+				for (uint32_t d = SHARED; d < DEPTH; d++)
+					node = writer_new_node(&w, node,
+							       1 + (i * 31 + d * 17) % FUNCTIONS);
+				leaf[i] = node;
+				if (i % 1000 == 999)
+					writer_flush(&w);
+			}
+		}
+		random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		stack = (uint32_t)(random >> 33) % stacks;
+		writer_add_sample(&w, (uint32_t)(done % CPUS), 0, 1 + stack % THREADS, 0,
+				  leaf[stack], 1000000, 1);
+		if (done % PACKET == PACKET - 1)
+			writer_flush(&w);
+	}
+	writer_flush(&w);
+	writer_write_ledger(&w, true);
+	free(leaf);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "demo"))
+		make_demo();
+	else if (argc == 2 && !strcmp(argv[1], "empty"))
+		make_empty(true);
+	else if (argc == 2 && !strcmp(argv[1], "nothing"))
+		make_empty(false);
+	else if (argc > 4 && !strcmp(argv[1], "elf"))
+		make_elf(argv[2], argv[3], argv + 4);
+	else if (argc == 3 && !strcmp(argv[1], "deep"))
+		make_deep((uint32_t)strtoul(argv[2], NULL, 10));
+	else if (argc == 4 && !strcmp(argv[1], "big"))
+		make_big(strtoull(argv[2], NULL, 10), (uint32_t)strtoul(argv[3], NULL, 10));
+	else
+		errx(2, "see the top of make_stream.c");
+	if (fflush(stdout))
+		err(1, "write");
+	return 0;
+}

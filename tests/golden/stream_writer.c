@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream_writer.c - makes streams for the tests of the tools, see stream_writer.h.
+ */
+#include "tests/golden/stream_writer.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/packet.h"
+
+static void *grow(void *array, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return array; /* room for the next power of two is there */
+	array = realloc(array, (count ? 2 * count : 1) * size);
+	if (!array)
+		err(1, "realloc");
+	return array;
+}
+
+#define APPEND(array, count) ((array) = grow((array), (count), sizeof(*(array))), (count)++)
+
+static void list_add(struct list *l, uint32_t value)
+{
+	APPEND(l->value, l->count);
+	l->value[l->count - 1] = value;
+}
+
+uint32_t writer_add_string(struct writer *w, const char *text)
+{
+	struct epoch *e = &w->epoch;
+
+	if (!*text)
+		return 0;
+	for (uint32_t i = 0; i < e->strings; i++)
+		if (!strcmp(e->string[i], text))
+			return i + 1;
+	APPEND(e->string, e->strings);
+	e->string[e->strings - 1] = strdup(text);
+	return e->strings;
+}
+
+uint32_t writer_add_mapping(struct writer *w, Profiler__Mapping__Kind kind, const char *path,
+			    ProtobufCBinaryData build_id, uint64_t file_offset, uint64_t size)
+{
+	struct epoch *e = &w->epoch;
+	uint32_t string = writer_add_string(w, path);
+
+	for (uint32_t i = 0; i < e->mappings; i++)
+		if (e->mapping[i].kind == kind && e->mapping[i].path == string)
+			return i + 1;
+	APPEND(e->mapping, e->mappings);
+	e->mapping[e->mappings - 1] = (Profiler__Mapping)PROFILER__MAPPING__INIT;
+	e->mapping[e->mappings - 1].id = e->mappings;
+	e->mapping[e->mappings - 1].kind = kind;
+	e->mapping[e->mappings - 1].path = string;
+	e->mapping[e->mappings - 1].build_id = build_id;
+	e->mapping[e->mappings - 1].file_offset = file_offset;
+	e->mapping[e->mappings - 1].size = size;
+	return e->mappings;
+}
+
+uint32_t writer_new_frame(struct writer *w, uint32_t mapping, uint64_t offset, uint32_t function)
+{
+	struct epoch *e = &w->epoch;
+
+	APPEND(e->frame, e->frames);
+	e->frame[e->frames - 1].mapping = mapping;
+	e->frame[e->frames - 1].offset = offset;
+	e->frame[e->frames - 1].function = function;
+	return e->frames;
+}
+
+uint32_t writer_new_node(struct writer *w, uint32_t parent, uint32_t frame)
+{
+	struct epoch *e = &w->epoch;
+
+	APPEND(e->node, e->nodes);
+	e->node[e->nodes - 1].parent = parent;
+	e->node[e->nodes - 1].frame = frame;
+	return e->nodes;
+}
+
+uint32_t writer_add_node(struct writer *w, uint32_t parent, uint32_t mapping, uint64_t offset,
+			 uint32_t function)
+{
+	struct epoch *e = &w->epoch;
+	uint32_t frame = 0;
+
+	for (uint32_t i = 0; i < e->frames && !frame; i++)
+		if (e->frame[i].mapping == mapping && e->frame[i].offset == offset &&
+		    e->frame[i].function == function)
+			frame = i + 1;
+	if (!frame)
+		frame = writer_new_frame(w, mapping, offset, function);
+	for (uint32_t i = 0; i < e->nodes; i++)
+		if (e->node[i].parent == parent && e->node[i].frame == frame)
+			return i + 1;
+	return writer_new_node(w, parent, frame);
+}
+
+uint32_t writer_add_process(struct writer *w, uint32_t pid, const char *comm, uint64_t start_ns)
+{
+	struct epoch *e = &w->epoch;
+	uint32_t string = writer_add_string(w, comm);
+
+	for (uint32_t i = 0; i < e->processes; i++)
+		if (e->process[i].pid == pid && e->process[i].comm == string &&
+		    e->process[i].start_ns == start_ns)
+			return i + 1;
+	APPEND(e->process, e->processes);
+	e->process[e->processes - 1] = (Profiler__Process)PROFILER__PROCESS__INIT;
+	e->process[e->processes - 1].id = e->processes;
+	e->process[e->processes - 1].pid = pid;
+	e->process[e->processes - 1].comm = string;
+	e->process[e->processes - 1].start_ns = start_ns;
+	return e->processes;
+}
+
+uint32_t writer_add_thread(struct writer *w, uint32_t process, uint32_t tid, const char *comm)
+{
+	struct epoch *e = &w->epoch;
+	uint32_t string = writer_add_string(w, comm);
+
+	for (uint32_t i = 0; i < e->threads; i++)
+		if (e->thread[i].process == process && e->thread[i].tid == tid)
+			return i + 1;
+	APPEND(e->thread, e->threads);
+	e->thread[e->threads - 1] = (Profiler__Thread)PROFILER__THREAD__INIT;
+	e->thread[e->threads - 1].id = e->threads;
+	e->thread[e->threads - 1].process = process;
+	e->thread[e->threads - 1].tid = tid;
+	e->thread[e->threads - 1].comm = string;
+	return e->threads;
+}
+
+void writer_add_sample(struct writer *w, uint32_t cpu, uint32_t event, uint32_t thread,
+		       uint32_t user, uint32_t kernel, uint32_t weight, uint32_t flags)
+{
+	struct block *b = &w->block[cpu][event];
+	int64_t deviation = 0;
+
+	w->time_ns += 1000000;
+	if (b->thread.count)
+		deviation = (int64_t)(w->time_ns - b->last_ns) - 1000000;
+	else
+		b->first_ns = w->time_ns;
+	b->last_ns = w->time_ns;
+	APPEND(b->deviation.value, b->deviation.count);
+	b->deviation.value[b->deviation.count - 1] = deviation;
+	list_add(&b->thread, thread);
+	list_add(&b->user, user);
+	list_add(&b->kernel, kernel);
+	list_add(&b->weight, weight);
+	list_add(&b->flags, flags);
+	w->packet_samples++;
+	w->row[cpu][event].written++;
+}
+
+/* A new epoch: all ids begin again. */
+void writer_begin_epoch(struct writer *w)
+{
+	struct epoch *e = &w->epoch;
+
+	for (uint32_t i = 0; i < e->strings; i++)
+		free(e->string[i]);
+	free(e->string);
+	free(e->mapping);
+	free(e->process);
+	free(e->thread);
+	free(e->frame);
+	free(e->node);
+	*e = (struct epoch){ 0 };
+	w->number++;
+	w->header_due = true;
+}
+
+/* Pointers to the entries of a table from @done up, as protobuf-c wants them. */
+#define POINTERS(entry, done, count)                                      \
+	({                                                                \
+		void **pointers = calloc((count) + 1, sizeof(*pointers)); \
+		for (uint32_t p = (done); pointers && p < (count); p++)   \
+			pointers[p - (done)] = &(entry)[p];               \
+		(void *)pointers;                                         \
+	})
+
+static void fill_frames(const struct epoch *e, Profiler__Frames *frames)
+{
+	uint32_t count = e->frames - e->done_frames;
+	uint64_t before = 0;
+
+	frames->first_id = e->done_frames + 1;
+	frames->n_mapping = frames->n_offset_delta = frames->n_function = count;
+	frames->mapping = calloc(count, sizeof(*frames->mapping));
+	frames->offset_delta = calloc(count, sizeof(*frames->offset_delta));
+	frames->function = calloc(count, sizeof(*frames->function));
+	for (uint32_t i = 0; i < count; i++) {
+		frames->mapping[i] = e->frame[e->done_frames + i].mapping;
+		frames->function[i] = e->frame[e->done_frames + i].function;
+		frames->offset_delta[i] = (int64_t)(e->frame[e->done_frames + i].offset - before);
+		before = e->frame[e->done_frames + i].offset;
+	}
+}
+
+static void fill_nodes(const struct epoch *e, Profiler__Nodes *nodes)
+{
+	uint32_t count = e->nodes - e->done_nodes;
+	uint32_t before = 0;
+
+	nodes->first_id = e->done_nodes + 1;
+	nodes->n_parent_back = nodes->n_frame_delta = count;
+	nodes->parent_back = calloc(count, sizeof(*nodes->parent_back));
+	nodes->frame_delta = calloc(count, sizeof(*nodes->frame_delta));
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t id = e->done_nodes + i + 1;
+
+		nodes->parent_back[i] = id - e->node[id - 1].parent;
+		nodes->frame_delta[i] = (int32_t)(e->node[id - 1].frame - before);
+		before = e->node[id - 1].frame;
+	}
+}
+
+/* Blocks of all CPUs and events that have samples; the columns stay the writer's. */
+static size_t fill_blocks(struct writer *w, Profiler__SampleBlock *block,
+			  Profiler__SampleBlock **pointer)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < CPUS * EVENTS; i++) {
+		struct block *from = &w->block[i / EVENTS][i % EVENTS];
+		Profiler__SampleBlock *to = &block[count];
+
+		if (!from->thread.count)
+			continue;
+		*to = (Profiler__SampleBlock)PROFILER__SAMPLE_BLOCK__INIT;
+		to->cpu = i / EVENTS;
+		to->event = i % EVENTS;
+		to->count = from->thread.count;
+		to->first_time_ns = from->first_ns;
+		to->interval_ns = 1000000;
+		to->n_time_deviation = to->n_thread = to->n_user_stack = to->n_kernel_stack =
+			to->n_weight = to->n_flags = to->count;
+		to->time_deviation = from->deviation.value;
+		to->thread = from->thread.value;
+		to->user_stack = from->user.value;
+		to->kernel_stack = from->kernel.value;
+		to->weight = from->weight.value;
+		to->flags = from->flags.value;
+		pointer[count++] = to;
+	}
+	return count;
+}
+
+static void forget_blocks(struct writer *w)
+{
+	for (uint32_t i = 0; i < CPUS * EVENTS; i++) {
+		struct block *b = &w->block[i / EVENTS][i % EVENTS];
+
+		free(b->thread.value);
+		free(b->user.value);
+		free(b->kernel.value);
+		free(b->weight.value);
+		free(b->flags.value);
+		free(b->deviation.value);
+		*b = (struct block){ 0 };
+	}
+	w->samples += w->packet_samples;
+	w->packet_samples = 0;
+}
+
+static void write_packet(struct writer *w, Profiler__Packet *packet)
+{
+	size_t bytes;
+	uint8_t *buffer;
+	size_t whole;
+
+	packet->epoch = w->number;
+	if (w->header_due)
+		packet->header = &w->header;
+	w->header_due = false;
+	bytes = profiler__packet__get_packed_size(packet);
+	buffer = malloc(PACKET_PREFIX + bytes + PACKET_SUFFIX);
+	if (!buffer || bytes > PACKET_CONTENT_MAX)
+		errx(1, "a packet of %zu bytes", bytes);
+	profiler__packet__pack(packet, buffer + PACKET_PREFIX);
+	whole = packet_seal(buffer, bytes, w->sequence++, w->samples);
+	if (fwrite(buffer, 1, whole, stdout) != whole)
+		err(1, "write");
+	free(buffer);
+}
+
+/* Writes all definitions and samples that were added since the last time. */
+void writer_flush(struct writer *w)
+{
+	struct epoch *e = &w->epoch;
+	Profiler__Packet packet = PROFILER__PACKET__INIT;
+	Profiler__Definitions definitions = PROFILER__DEFINITIONS__INIT;
+	Profiler__Strings strings = PROFILER__STRINGS__INIT;
+	Profiler__Frames frames = PROFILER__FRAMES__INIT;
+	Profiler__Nodes nodes = PROFILER__NODES__INIT;
+	Profiler__SampleBlock block[CPUS * EVENTS];
+	Profiler__SampleBlock *blocks[CPUS * EVENTS];
+
+	packet.definitions = &definitions;
+	strings.first_id = e->done_strings + 1;
+	strings.n_value = e->strings - e->done_strings;
+	strings.value = calloc(strings.n_value + 1, sizeof(*strings.value));
+	for (uint32_t i = 0; i < strings.n_value; i++) {
+		char *text = e->string[e->done_strings + i];
+
+		strings.value[i] = (ProtobufCBinaryData){ strlen(text), (uint8_t *)text };
+	}
+	definitions.strings = strings.n_value ? &strings : NULL;
+	definitions.n_mapping = e->mappings - e->done_mappings;
+	definitions.mapping = POINTERS(e->mapping, e->done_mappings, e->mappings);
+	definitions.n_process = e->processes - e->done_processes;
+	definitions.process = POINTERS(e->process, e->done_processes, e->processes);
+	definitions.n_thread = e->threads - e->done_threads;
+	definitions.thread = POINTERS(e->thread, e->done_threads, e->threads);
+	fill_frames(e, &frames);
+	definitions.frames = frames.n_mapping ? &frames : NULL;
+	fill_nodes(e, &nodes);
+	definitions.nodes = nodes.n_parent_back ? &nodes : NULL;
+	packet.n_samples = fill_blocks(w, block, blocks);
+	packet.samples = blocks;
+	write_packet(w, &packet);
+	e->done_strings = e->strings;
+	e->done_mappings = e->mappings;
+	e->done_processes = e->processes;
+	e->done_threads = e->threads;
+	e->done_frames = e->frames;
+	e->done_nodes = e->nodes;
+	forget_blocks(w);
+	free(strings.value);
+	free(definitions.mapping);
+	free(definitions.process);
+	free(definitions.thread);
+	free(frames.mapping);
+	free(frames.offset_delta);
+	free(frames.function);
+	free(nodes.parent_back);
+	free(nodes.frame_delta);
+}
+
+void writer_write_ledger(struct writer *w, bool final)
+{
+	Profiler__Packet packet = PROFILER__PACKET__INIT;
+	Profiler__Ledger ledger = PROFILER__LEDGER__INIT;
+	Profiler__LedgerRow *row[CPUS * EVENTS];
+
+	for (uint32_t i = 0; i < CPUS * EVENTS; i++) {
+		Profiler__LedgerRow *r = &w->row[i / EVENTS][i % EVENTS];
+
+		if (i % EVENTS >= w->header.n_event || !r->written)
+			continue;
+		r->cpu = i / EVENTS;
+		r->event = i % EVENTS;
+		r->idle = r->event ? 0 : 20;
+		r->ring_full = r->event ? 0 : 2;
+		r->blind = r->event ? 0 : 1;
+		r->entries = r->written + r->idle + r->ring_full;
+		r->expected = r->entries + (uint64_t)r->blind;
+		row[ledger.n_row++] = r;
+	}
+	ledger.row = row;
+	ledger.time_ns = w->time_ns;
+	ledger.final = final;
+	ledger.stopped_by = (char *)(uintptr_t)(final ? "duration" : "");
+	packet.ledger = &ledger;
+	write_packet(w, &packet);
+}
+
+char *event_text(const char *literal)
+{
+	return strdup(literal);
+}
+
+void writer_add_event(struct writer *w, Profiler__Event event)
+{
+	APPEND(w->header.event, w->header.n_event);
+	w->header.event[w->header.n_event - 1] = malloc(sizeof(event));
+	*w->header.event[w->header.n_event - 1] = event;
+}
+
+void writer_begin(struct writer *w)
+{
+	static Profiler__Clock clock = PROFILER__CLOCK__INIT;
+	static char *command[] = { (char *)(uintptr_t) "profiler", (char *)(uintptr_t) "--hz",
+				   (char *)(uintptr_t) "1000", (char *)(uintptr_t) "--hw-events" };
+
+	*w = (struct writer){ .time_ns = START_NS, .header = PROFILER__HEADER__INIT };
+	clock.boottime_ns = START_NS;
+	clock.realtime_ns = REALTIME_NS;
+	for (uint32_t i = 0; i < CPUS * EVENTS; i++)
+		w->row[i / EVENTS][i % EVENTS] = (Profiler__LedgerRow)PROFILER__LEDGER_ROW__INIT;
+	w->header.version = STREAM_VERSION;
+	w->header.recorder = event_text("profiler 0.1.0");
+	w->header.hostname = event_text("testhost");
+	w->header.kernel_release = event_text("6.1.0-test");
+	w->header.machine = event_text("x86_64");
+	w->header.cpus_online = w->header.cpus_possible = CPUS;
+	w->header.command = command;
+	w->header.n_command = 4;
+	w->header.start_ns = START_NS;
+	w->header.clock = &clock;
+	w->header.target = event_text("all CPUs");
+}
+
+Profiler__Event event_cpu_clock(void)
+{
+	Profiler__Event event = PROFILER__EVENT__INIT;
+
+	event.name = event_text("cpu-clock");
+	event.unit = event_text("nanoseconds");
+	event.asked_in_hz = true;
+	event.asked = event.granted = 1000;
+	event.requested = event_text("cycles");
+	return event;
+}
+
+Profiler__Event event_counted(const char *name, const char *modifier, uint64_t period)
+{
+	Profiler__Event event = PROFILER__EVENT__INIT;
+
+	event.name = event_text(name);
+	event.unit = event_text("count");
+	event.modifier = event_text(modifier);
+	event.asked = event.granted = period;
+	return event;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.c - what the command lines of all tools have in common, see cli.h.
+ */
+#include "tools/cli.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/packet.h"
+#include "tools/text.h"
+
+#define OPTIONS_MAX 16
+
+/* The two that every tool has, and values for getopt_long() that no letter has. */
+#define OPTION_HELP    0x100
+#define OPTION_VERSION 0x101
+
+void cli_error(const struct cli_program *program, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", program->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static void print_option(const struct cli_option *o)
+{
+	char left[64];
+	char letter[8] = "    ";
+
+	if (o->letter > ' ')
+		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+	snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->long_name, o->argument ? " " : "",
+		 o->argument ? o->argument : "");
+	printf("  %-22s %s\n", left, o->help);
+}
+
+static void print_help(const struct cli_program *program)
+{
+	static const struct cli_option common[] = {
+		{ "help", NULL, "show this help", 'h' },
+		{ "version", NULL, "show the version", CLI_LONG_ONLY },
+	};
+
+	printf("usage: %s [options] [FILE]\n\n%s\n"
+	       "Reads a profiler stream from FILE, or from stdin.\n\n",
+	       program->name, program->summary);
+	for (const struct cli_option *o = program->options; o->long_name; o++)
+		print_option(o);
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		print_option(&common[i]);
+}
+
+/* The tables that getopt_long() wants, from ours. */
+static void make_getopt(const struct cli_option *options, struct option *ret_long, char *ret_short)
+{
+	*ret_short++ = ':'; /* tell a missing argument from an unknown option */
+	*ret_short++ = 'h';
+	*ret_long++ = (struct option){ "help", no_argument, NULL, OPTION_HELP };
+	*ret_long++ = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
+	for (const struct cli_option *o = options; o->long_name; o++) {
+		int has = o->argument ? required_argument : no_argument;
+
+		assert(o - options < OPTIONS_MAX);
+		*ret_long++ = (struct option){ o->long_name, has, NULL, o->letter };
+		if (o->letter <= ' ')
+			continue;
+		*ret_short++ = o->letter;
+		if (o->argument)
+			*ret_short++ = ':';
+	}
+	*ret_long = (struct option){ 0 };
+	*ret_short = 0;
+}
+
+/* After getopt_long() gave up: optopt is the option's letter, 0 for an unknown long one. */
+static void explain_option(const struct cli_program *program, bool lacks_argument, const char *word)
+{
+	const char letter[] = { '-', (char)optopt, 0 };
+	const char *option = optopt ? letter : word;
+
+	if (lacks_argument && !strncmp(word, "--", 2))
+		option = word;
+
+	cli_error(program, lacks_argument ? "option '%s' wants an argument" : "unknown option '%s'",
+		  option);
+}
+
+int cli_parse(const struct cli_program *program, int argc, char **argv, void *ctx,
+	      const char **ret_input)
+{
+	struct option long_options[OPTIONS_MAX + 3];
+	char short_options[2 * OPTIONS_MAX + 3];
+	int option;
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	unsetenv("DEBUGINFOD_URLS"); /* libdwfl would ask the network for debug files */
+	opterr = 0;		     /* the messages are ours */
+	make_getopt(program->options, long_options, short_options);
+	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
+		case OPTION_HELP:
+			print_help(program);
+			return cli_close(program, stdout, "stdout");
+		case OPTION_VERSION:
+			printf("%s %s\n", program->name, PROFILER_VERSION);
+			return cli_close(program, stdout, "stdout");
+		case '?':
+		case ':':
+			explain_option(program, option == ':', argv[optind - 1]);
+			status = 2;
+			break;
+		default:
+			status = program->take(ctx, (char)option, optarg);
+		}
+		if (status) {
+			fprintf(stderr, "%s --help shows the options\n", program->name);
+			return status;
+		}
+	}
+	if (argc - optind > 1) {
+		cli_error(program, "one stream at a time, not '%s' as well; %s --help shows more",
+			  argv[optind + 1], program->name);
+		return 2;
+	}
+	*ret_input = optind < argc && strcmp(argv[optind], "-") != 0 ? argv[optind] : NULL;
+	return CLI_GO_ON;
+}
+
+int cli_number(const struct cli_program *program, const char *option, const char *text,
+	       uint32_t *ret)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9' || !value || value > INT32_MAX) {
+		cli_error(program, "%s wants a number from 1 up, not '%s'", option, text);
+		return 2;
+	}
+	*ret = (uint32_t)value;
+	return 0;
+}
+
+static int open_input(const struct cli_program *program, const char *input)
+{
+	int fd = STDIN_FILENO;
+
+	if (input) {
+		fd = open(input, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			cli_error(program, "cannot open '%s': %s", input, strerror(errno));
+	} else if (isatty(fd)) {
+		cli_error(program, "stdin is a terminal; name a file, or pipe 'profiler' into it");
+		return -EINVAL;
+	}
+	return fd;
+}
+
+static void explain(const struct cli_program *program, const char *name, int err)
+{
+	if (err == -EBADMSG)
+		cli_error(program, "%s is not a profiler stream", name);
+	else if (err == -EPROTONOSUPPORT)
+		cli_error(program, "%s was written by a newer profiler; this one reads version %d",
+			  name, STREAM_VERSION);
+	else
+		cli_error(program, "cannot read %s: %s", name, strerror(-err));
+}
+
+/* Nothing at all was whole: an empty file, or one cut in its first packet. */
+static void explain_empty(const struct cli_program *program, const char *name,
+			  const struct profile *p)
+{
+	if (profile_damage(p))
+		cli_error(program, "%s has no whole packet of a profiler stream in it", name);
+	else
+		cli_error(program, "%s is empty, not a profiler stream", name);
+}
+
+static void report_damage(const struct cli_program *program, const char *name,
+			  const struct reader_damage *d)
+{
+	uint64_t skipped = d->bytes_skipped + d->truncated_bytes;
+	char a[TEXT_NUMBER_MAX];
+	char b[TEXT_NUMBER_MAX];
+	char c[TEXT_NUMBER_MAX];
+
+	if (d->packets_lost || d->samples_lost || d->bytes_skipped)
+		cli_error(program,
+			  "warning: %s is damaged: %s packets with %s samples lost (%s bytes of "
+			  "no use); the rest is shown",
+			  name, text_count(a, d->packets_lost), text_count(b, d->samples_lost),
+			  text_count(c, skipped));
+	else if (d->truncated_bytes)
+		cli_error(program, "warning: %s ends within a packet: its %s bytes are lost", name,
+			  text_count(a, d->truncated_bytes));
+	if (d->packets_strayed)
+		cli_error(program,
+			  "warning: %s goes on with another stream: %s packets of it left out",
+			  name, text_count(a, d->packets_strayed));
+	if (d->samples_strange)
+		cli_error(program, "warning: %s has %s samples of unknown events, left out", name,
+			  text_count(a, d->samples_strange));
+}
+
+static void report_names(const struct cli_program *program, const struct name_stats *s)
+{
+	if (s->unverified)
+		cli_error(
+			program,
+			"note: [unverified] %u of %u files were recorded without a build id; names "
+			"are from those on this machine, not changed since",
+			s->unverified, s->files);
+	if (s->other_build || s->missing)
+		cli_error(program,
+			  "note: no names from %u of %u files: %u not on this machine, %u not as "
+			  "they were recorded",
+			  s->other_build + s->missing, s->files, s->missing, s->other_build);
+}
+
+int cli_read(const struct cli_program *program, const char *input, enum profile_by by, bool by_cpu,
+	     struct profile **ret_profile, struct names **ret_names)
+{
+	const char *name = input ? input : "stdin";
+	struct profile *p = NULL;
+	int fd = open_input(program, input);
+	int err;
+
+	if (fd < 0)
+		return fd == -EINVAL ? 2 : 1;
+	err = profile_open(&p, by, by_cpu);
+	if (!err)
+		err = profile_read(p, fd);
+	if (input)
+		close(fd);
+	if (err == -ENODATA) {
+		explain_empty(program, name, p);
+	} else if (err) {
+		explain(program, name, err);
+	} else {
+		if (profile_damage(p))
+			report_damage(program, name, profile_damage(p));
+		err = names_open(ret_names, p);
+		if (err)
+			cli_error(program, "cannot look names up: %s", strerror(-err));
+		else
+			report_names(program, &(*ret_names)->stats);
+	}
+	if (err) {
+		profile_free(p);
+		return 1;
+	}
+	*ret_profile = p;
+	return 0;
+}
+
+static bool is_event(const struct profile *p, uint32_t event, const char *wanted)
+{
+	const Profiler__Event *e = profile_header(p)->event[event];
+	char name[EVENT_NAME_MAX];
+
+	return !strcmp(e->name, wanted) || !strcmp(profile_event_name(p, event, name), wanted);
+}
+
+int cli_event(const struct cli_program *program, const struct profile *p, const char *name,
+	      uint32_t *ret)
+{
+	uint32_t count = (uint32_t)profile_header(p)->n_event;
+	char event[EVENT_NAME_MAX];
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (name ? is_event(p, i, name) : p->event[i].count != 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	*ret = 0;
+	if (!name)
+		return 0;
+	fprintf(stderr, "%s: no event '%s' in this stream; it has", program->name, name);
+	for (uint32_t i = 0; i < count; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", profile_event_name(p, i, event));
+	fprintf(stderr, count ? "\n" : " none\n");
+	return 1;
+}
+
+int cli_close(const struct cli_program *program, FILE *out, const char *name)
+{
+	bool failed = ferror(out);
+	int err = errno;
+
+	if (fclose(out)) {
+		failed = true;
+		err = errno;
+	}
+	if (!failed || err == EPIPE)
+		return 0;
+	cli_error(program, "cannot write %s: %s", name, strerror(err));
+	return 1;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.h - what the command lines of all tools have in common.
+ *
+ * Every tool takes options and at most one stream, a file or stdin. Exit status 0: done, also
+ * when the stream was damaged or the reader of the output went away; 1: failed; 2: wrong usage.
+ */
+#ifndef PROFILER_CLI_H
+#define PROFILER_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "tools/names.h"
+#include "tools/profile.h"
+
+/* An option, one line of the help. A table of them ends with an all-zero one. */
+struct cli_option {
+	const char *long_name;
+	const char *argument; /* what to call it in the help, NULL for none */
+	const char *help;
+	char letter; /* also what cli_parse() hands on; above 0x7F: long only */
+};
+
+/* Value for the letter of an option that has none; more than one: CLI_LONG_ONLY + 1 ... */
+#define CLI_LONG_ONLY 1
+
+struct cli_program {
+	const char *name;    /* "profiler-report" */
+	const char *summary; /* the help's first line */
+	const struct cli_option *options;
+	/*
+	 * Takes one option. Returns 0, or 2 after having said with cli_error() what is wrong.
+	 */
+	int (*take)(void *ctx, char letter, const char *argument);
+};
+
+/* What cli_parse() returns when the program is to go on. */
+#define CLI_GO_ON (-1)
+
+/**
+ * cli_parse() - read a command line; answers --help and --version itself
+ * @program: the tool
+ * @argc: of main()
+ * @argv: of main()
+ * @ctx: for program->take
+ * @ret_input: the stream's path, NULL for stdin
+ *
+ * Return: CLI_GO_ON, or the exit status.
+ */
+int cli_parse(const struct cli_program *program, int argc, char **argv, void *ctx,
+	      const char **ret_input) __attribute__((warn_unused_result));
+
+/** cli_error() - one line on stderr: "profiler-report: ..." */
+void cli_error(const struct cli_program *program, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** cli_number() - a positive number from the command line; 0, or 2 after an error line */
+int cli_number(const struct cli_program *program, const char *option, const char *text,
+	       uint32_t *ret) __attribute__((warn_unused_result));
+
+/**
+ * cli_read() - read a stream into a profile and look its names up
+ * @program: the tool
+ * @input: path, NULL for stdin
+ * @by: whose samples to keep apart
+ * @by_cpu: keep CPUs apart
+ * @ret_profile: the profile, to be freed by the caller when 0 is returned
+ * @ret_names: its names, likewise
+ *
+ * Says on stderr what went wrong, what damage cost, and which binaries could not vouch.
+ *
+ * Return: 0, or the exit status.
+ */
+int cli_read(const struct cli_program *program, const char *input, enum profile_by by, bool by_cpu,
+	     struct profile **ret_profile, struct names **ret_names)
+	__attribute__((warn_unused_result));
+
+/**
+ * cli_event() - which event of a profile to show
+ * @program: the tool
+ * @p: the profile
+ * @name: what the user asked for, with or without ":u"; NULL: the first that has samples
+ * @ret: its index in the header's events
+ *
+ * Return: 0, or 1 after an error line that names the events there are.
+ */
+int cli_event(const struct cli_program *program, const struct profile *p, const char *name,
+	      uint32_t *ret) __attribute__((warn_unused_result));
+
+/**
+ * cli_close() - finish the output
+ * @program: the tool
+ * @out: stdout or a file of the tool's own; closed
+ * @name: what to call it in an error line
+ *
+ * A reader that went away is no failure.
+ *
+ * Return: the exit status.
+ */
+int cli_close(const struct cli_program *program, FILE *out, const char *name)
+	__attribute__((warn_unused_result));
+
+#endif /* PROFILER_CLI_H */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * folded.c - profiler-folded: stacks in one line each, as flame graph programs read them.
+ *
+ *	comm;root;...;leaf count
+ *
+ * Kernel functions end with "_[k]". A ';' within a name becomes ':', since the format has no
+ * way to quote one. The stacks are gathered in a tree of names, so memory follows what they do
+ * not have in common; the order of the lines is that of the bytes of their names, whatever the
+ * order of the samples.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/cli.h"
+
+/* A name in the tree; the children of one are listed in the order of their names. */
+struct fold {
+	uint32_t parent; /* 0: a thread's name, the root of what it ran */
+	uint32_t label;	 /* in fold_tree.labels */
+	/* up to here the key */
+	uint32_t first_child;
+	uint32_t next;
+	uint64_t count; /* of stacks that end here */
+};
+
+struct fold_tree {
+	struct strtab labels;
+	struct idmap folds;
+	uint32_t first_root;
+};
+
+struct options {
+	const char *event;
+	bool weight;
+};
+
+static int take(void *ctx, char letter, const char *argument);
+
+static const struct cli_option folded_options[] = {
+	{ "event", "NAME", "stacks of this event (default: the first with samples)", 'e' },
+	{ "weight", NULL, "the event's own counts instead of numbers of samples", 'w' },
+	{ 0 },
+};
+
+static const struct cli_program folded = {
+	.name = "profiler-folded",
+	.summary = "Prints the stacks of a profile folded, one in a line, for flame graphs.",
+	.options = folded_options,
+	.take = take,
+};
+
+static int take(void *ctx, char letter, const char *argument)
+{
+	struct options *o = ctx;
+
+	if (letter == 'e')
+		o->event = argument;
+	else
+		o->weight = true;
+	return 0;
+}
+
+/* Goes from a name down to one below it, *at. */
+static int descend(struct fold_tree *tree, const char *name, bool is_kernel, uint32_t *at)
+{
+	struct fold key = { .parent = *at };
+	size_t bytes = strlen(name);
+	char *label;
+	int err;
+
+	label = malloc(bytes + sizeof("_[k]"));
+	if (!label)
+		return -ENOMEM;
+	memcpy(label, name, bytes + 1);
+	if (is_kernel) {
+		memcpy(label + bytes, "_[k]", sizeof("_[k]"));
+		bytes += strlen("_[k]");
+	}
+	for (char *c = label; (c = strchr(c, ';'));)
+		*c = ':';
+	err = strtab_get(&tree->labels, label, bytes, &key.label);
+	free(label);
+	if (!err)
+		err = idmap_get(&tree->folds, &key, at);
+	return err < 0 ? err : 0;
+}
+
+static const char *thread_name(const struct profile *p, uint32_t who)
+{
+	const struct profile_thread *thread = profile_thread(p, who);
+
+	return thread && thread->comm ? profile_text(p, thread->comm) : "[unknown]";
+}
+
+static int add_row(struct fold_tree *tree, const struct names *n, const struct profile_row *row,
+		   bool weight, uint32_t *stack)
+{
+	const struct profile *p = n->profile;
+	size_t length = profile_stack(p, row, stack);
+	uint32_t at = 0;
+	struct fold *leaf;
+	int err;
+
+	err = descend(tree, thread_name(p, row->who), false, &at);
+	while (!err && length) {
+		const struct location *location = names_location(n, stack[--length]);
+		const struct function *f = names_function(n, location->function);
+
+		err = descend(tree, profile_text(p, f->label), f->is_kernel, &at);
+	}
+	if (err)
+		return err;
+	leaf = idmap_at(&tree->folds, at);
+	leaf->count += weight ? row->weight : row->count;
+	return 0;
+}
+
+static int compare_labels(const void *a, const void *b, void *ctx)
+{
+	const struct fold_tree *tree = ctx;
+	const struct fold *x = idmap_at(&tree->folds, *(const uint32_t *)a);
+	const struct fold *y = idmap_at(&tree->folds, *(const uint32_t *)b);
+
+	return strcmp(strtab_text(&tree->labels, x->label), strtab_text(&tree->labels, y->label));
+}
+
+/* Links the children of each name in the order of theirs. */
+static int link_tree(struct fold_tree *tree)
+{
+	uint32_t count = tree->folds.count;
+	uint32_t *sorted = calloc(count + (size_t)1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		sorted[i] = i + 1;
+	qsort_r(sorted, count, sizeof(*sorted), compare_labels, tree);
+	while (count--) {
+		struct fold *fold = idmap_at(&tree->folds, sorted[count]);
+		uint32_t *first = &tree->first_root;
+
+		if (fold->parent)
+			first = &((struct fold *)idmap_at(&tree->folds, fold->parent))->first_child;
+		fold->next = *first;
+		*first = sorted[count];
+	}
+	free(sorted);
+	return 0;
+}
+
+static void print_stack(const struct fold_tree *tree, const uint32_t *path, size_t length,
+			uint64_t count)
+{
+	for (size_t i = 0; i < length; i++) {
+		const struct fold *fold = idmap_at(&tree->folds, path[i]);
+
+		if (i)
+			putchar(';');
+		fputs(strtab_text(&tree->labels, fold->label), stdout);
+	}
+	printf(" %" PRIu64 "\n", count);
+}
+
+/* Walks the tree without recursion: a stack can be deeper than ours. */
+static void print_tree(const struct fold_tree *tree, uint32_t *path)
+{
+	uint32_t at = tree->first_root;
+	size_t length = 0;
+
+	while (at) {
+		const struct fold *fold = idmap_at(&tree->folds, at);
+
+		path[length++] = at;
+		if (fold->count)
+			print_stack(tree, path, length, fold->count);
+		at = fold->first_child;
+		while (!at && length) {
+			fold = idmap_at(&tree->folds, path[--length]);
+			at = fold->next;
+		}
+	}
+}
+
+static int fold(const struct names *n, uint32_t event, bool weight)
+{
+	struct fold_tree tree = { 0 };
+	uint32_t *stack = malloc((PROFILE_STACK_MAX + 1) * sizeof(*stack));
+	int err = stack ? 0 : -ENOMEM;
+
+	idmap_init(&tree.folds, sizeof(struct fold), offsetof(struct fold, first_child));
+	for (uint32_t id = 1; !err && id <= n->profile->rows.count; id++) {
+		const struct profile_row *row = idmap_at(&n->profile->rows, id);
+
+		if (row->event == event)
+			err = add_row(&tree, n, row, weight, stack);
+	}
+	if (!err)
+		err = link_tree(&tree);
+	if (!err)
+		print_tree(&tree, stack);
+	idmap_release(&tree.folds);
+	strtab_release(&tree.labels);
+	free(stack);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	const char *input = NULL;
+	struct profile *profile = NULL;
+	struct names *names = NULL;
+	uint32_t event = 0;
+	int status;
+	int err = 0;
+
+	status = cli_parse(&folded, argc, argv, &options, &input);
+	if (status != CLI_GO_ON)
+		return status;
+	status = cli_read(&folded, input, PROFILE_BY_THREAD, false, &profile, &names);
+	if (status)
+		return status;
+	status = cli_event(&folded, profile, options.event, &event);
+	if (!status) {
+		err = fold(names, event, options.weight);
+		if (err)
+			cli_error(&folded, "cannot fold: %s", strerror(-err));
+		status = cli_close(&folded, stdout, "stdout");
+	}
+	names_free(names);
+	profile_free(profile);
+	return err ? 1 : status;
+}

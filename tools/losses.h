@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * losses.h - where every sample went, in sums and in words.
+ */
+#ifndef PROFILER_LOSSES_H
+#define PROFILER_LOSSES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tools/profile.h"
+
+/* Longest result of ledger_text(). */
+#define LEDGER_TEXT_MAX 512
+
+/*
+ * Sums over rows of the ledger, in samples:
+ * expected = blind + throttled + entries;
+ * entries = idle + filtered + dropped + written + in_flight + unaccounted.
+ */
+struct ledger_sum {
+	uint64_t expected;
+	int64_t blind;
+	uint64_t throttled;
+	uint64_t entries;
+	uint64_t idle;
+	uint64_t filtered; /* by target or by mode */
+	uint64_t dropped;  /* ring full or busy, hand-off, output */
+	uint64_t written;
+	uint64_t in_flight;
+	int64_t unaccounted;
+};
+
+/**
+ * ledger_sum() - add up the rows of one event, or of all
+ * @ledger: what the stream had, or NULL
+ * @event: index, or PROFILE_ALL_EVENTS
+ *
+ * Return: the sums, all 0 without a ledger.
+ */
+struct ledger_sum ledger_sum(const Profiler__Ledger *ledger, uint32_t event);
+
+/**
+ * ledger_text() - the sums as one sentence
+ * @p: a profile that was read
+ * @event: index, or PROFILE_ALL_EVENTS
+ * @ret: "10,000 expected = 9,900 written + 90 idle + 0 dropped + 10 blind"
+ *
+ * written, dropped and blind are always there, the other terms where they are not 0.
+ *
+ * Return: @ret.
+ */
+const char *ledger_text(const struct profile *p, uint32_t event, char ret[LEDGER_TEXT_MAX]);
+
+#endif /* PROFILER_LOSSES_H */

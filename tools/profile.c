@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * profile.c - a stream added up, see profile.h.
+ *
+ * The ids of an epoch are turned into ours once each: `memo` has an array per table, by the
+ * epoch's id, 0 where we have not looked yet. So a sample costs three look-ups in arrays and
+ * one in the table of rows.
+ */
+#include "tools/profile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/text.h"
+
+#define KNOWN_FLAGS                                                                   \
+	(PROFILER__SAMPLE_FLAG__IN_KERNEL | PROFILER__SAMPLE_FLAG__USER_TRUNCATED |   \
+	 PROFILER__SAMPLE_FLAG__KERNEL_TRUNCATED | PROFILER__SAMPLE_FLAG__USER_LOST | \
+	 PROFILER__SAMPLE_FLAG__KERNEL_LOST | PROFILER__SAMPLE_FLAG__USER_FAILED |    \
+	 PROFILER__SAMPLE_FLAG__IDLE)
+
+/* Longest text that is kept of a name. */
+#define TEXT_MAX 4096
+
+static const char *const pseudo_names[PSEUDO_END] = {
+	[PSEUDO_TRUNCATED] = "[truncated]",	    [PSEUDO_STACK_LOST] = "[stack lost]",
+	[PSEUDO_UNREADABLE] = "[stack unreadable]", [PSEUDO_NO_STACK] = "[no stack]",
+	[PSEUDO_DAMAGED] = "[lost in damage]",
+};
+
+struct memo_column {
+	uint32_t *id;
+	uint32_t room;
+};
+
+struct memo {
+	struct memo_column column[TABLE_COUNT];
+	uint32_t *path; /* nodes on the way up to one that is known */
+	uint32_t path_room;
+	uint32_t epoch;
+};
+
+static void memo_release(struct memo *m)
+{
+	for (size_t i = 0; i < TABLE_COUNT; i++)
+		free(m->column[i].id);
+	free(m->path);
+}
+
+/* Makes the columns as long as the tables, forgotten when the epoch is new. */
+static int memo_follow(struct memo *m, const struct tables *t)
+{
+	bool is_new = tables_epoch(t) != m->epoch;
+
+	for (size_t i = 0; i < TABLE_COUNT; i++) {
+		struct memo_column *c = &m->column[i];
+		uint32_t end = tables_end(t, (enum table)i);
+		uint32_t *larger;
+
+		if (is_new && c->room)
+			memset(c->id, 0, c->room * sizeof(*c->id));
+		if (end <= c->room)
+			continue;
+		end += end / 2;
+		larger = reallocarray(c->id, end, sizeof(*larger));
+		if (!larger)
+			return -ENOMEM;
+		memset(larger + c->room, 0, (end - c->room) * sizeof(*larger));
+		c->id = larger;
+		c->room = end;
+	}
+	m->epoch = tables_epoch(t);
+	return 0;
+}
+
+int profile_get_string(struct profile *p, const char *text, size_t bytes, uint32_t *ret_id)
+{
+	char clean[TEXT_MAX * TEXT_CLEAN_GROWTH];
+
+	bytes = bytes < TEXT_MAX ? bytes : TEXT_MAX;
+	return strtab_get(&p->strings, clean, text_clean(clean, text, bytes), ret_id);
+}
+
+static int get_string(struct profile *p, const struct tables *t, uint32_t id, uint32_t *ret_id)
+{
+	size_t bytes;
+	const char *text = tables_string(t, id, &bytes);
+
+	*ret_id = 0;
+	return text ? profile_get_string(p, text, bytes, ret_id) : 0;
+}
+
+/* What to call a mapping without a path. */
+static const char *kind_name(uint32_t kind)
+{
+	switch (kind) {
+	case PROFILER__MAPPING__KIND__KERNEL:
+		return "[kernel.kallsyms]";
+	case PROFILER__MAPPING__KIND__MODULE:
+		return "[module]";
+	case PROFILER__MAPPING__KIND__BPF:
+		return "[bpf]";
+	case PROFILER__MAPPING__KIND__ANON:
+		return "[anon]";
+	case PROFILER__MAPPING__KIND__VDSO:
+		return "[vdso]";
+	default:
+		return "[unknown]";
+	}
+}
+
+static int name_mapping(struct profile *p, uint32_t id)
+{
+	struct profile_mapping *m = idmap_at(&p->mappings, id);
+	const char *path = strtab_text(&p->strings, m->path);
+	const char *slash;
+	int err;
+
+	if (!m->path || m->kind == PROFILER__MAPPING__KIND__KERNEL)
+		path = kind_name(m->kind);
+	err = profile_get_string(p, path, strlen(path), &m->name);
+	if (err)
+		return err;
+	path = strtab_text(&p->strings, m->name);
+	slash = m->kind == PROFILER__MAPPING__KIND__FILE ? strrchr(path, '/') : NULL;
+	if (!slash || !slash[1]) {
+		m->short_name = m->name;
+		return 0;
+	}
+	return profile_get_string(p, slash + 1, strlen(slash + 1), &m->short_name);
+}
+
+static int get_mapping(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
+		       uint32_t *ret_id)
+{
+	const struct table_mapping *m = tables_mapping(t, id);
+	struct profile_mapping key = { 0 };
+	const char *path;
+	size_t bytes;
+	int err = 0;
+
+	*ret_id = 0;
+	if (!m)
+		return 0;
+	*ret_id = memo->column[TABLE_MAPPINGS].id[id];
+	if (*ret_id)
+		return 0;
+	key.file_offset = m->file_offset;
+	key.size = m->size;
+	key.kind = m->kind;
+	path = tables_string(t, m->path, &bytes);
+	if (path)
+		err = strtab_get(&p->strings, path, bytes, &key.path);
+	if (!err && m->build_id_bytes)
+		err = strtab_get(&p->strings, (const char *)m->build_id, m->build_id_bytes,
+				 &key.build_id);
+	if (!err)
+		err = idmap_get(&p->mappings, &key, ret_id);
+	if (err > 0)
+		err = name_mapping(p, *ret_id);
+	if (!err)
+		memo->column[TABLE_MAPPINGS].id[id] = *ret_id;
+	return err;
+}
+
+static int get_frame(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
+		     uint32_t *ret_id)
+{
+	const struct table_frame *f = tables_frame(t, id);
+	struct profile_frame key = { 0 };
+	int err;
+
+	*ret_id = PSEUDO_DAMAGED;
+	if (!f)
+		return 0;
+	*ret_id = memo->column[TABLE_FRAMES].id[id];
+	if (*ret_id)
+		return 0;
+	key.offset = f->offset;
+	err = get_mapping(p, memo, t, f->mapping, &key.mapping);
+	if (!err)
+		err = get_string(p, t, f->function, &key.function);
+	if (!err && !key.mapping && !key.function)
+		*ret_id = PSEUDO_DAMAGED;
+	else if (!err)
+		err = idmap_get(&p->frames, &key, ret_id);
+	if (err < 0)
+		return err;
+	memo->column[TABLE_FRAMES].id[id] = *ret_id;
+	return 0;
+}
+
+/* Notes the nodes from @id up to the first whose meaning is known already, *ret_known. */
+static int climb(struct memo *memo, const struct tables *t, uint32_t id, uint32_t *ret_length,
+		 uint32_t *ret_known)
+{
+	const uint32_t *known = memo->column[TABLE_NODES].id;
+	const struct table_node *node;
+	uint32_t length = 0;
+
+	for (; (node = tables_node(t, id)) && !known[id]; id = node->parent) {
+		if (length == memo->path_room) {
+			uint32_t room = length ? length * 2 : 256;
+			uint32_t *larger = reallocarray(memo->path, room, sizeof(*larger));
+
+			if (!larger)
+				return -ENOMEM;
+			memo->path = larger;
+			memo->path_room = room;
+		}
+		memo->path[length++] = id;
+	}
+	*ret_length = length;
+	*ret_known = node ? known[id] : 0;
+	if (!node && id) /* the outer part was lost */
+		*ret_known = UINT32_MAX;
+	return 0;
+}
+
+/* Our id of a node, made with all its parents where it is new. */
+static int get_node(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
+		    uint32_t *ret_id)
+{
+	const struct memo_column *known = &memo->column[TABLE_NODES];
+	struct profile_node key = { 0 };
+	uint32_t length;
+	int err;
+
+	*ret_id = id < known->room ? known->id[id] : 0;
+	if (*ret_id || !id)
+		return 0;
+	err = climb(memo, t, id, &length, ret_id);
+	if (!err && *ret_id == UINT32_MAX) {
+		key.frame = PSEUDO_DAMAGED;
+		err = idmap_get(&p->nodes, &key, ret_id);
+	}
+	while (err >= 0 && length) {
+		uint32_t at = memo->path[--length];
+
+		key.parent = *ret_id;
+		err = get_frame(p, memo, t, tables_node(t, at)->frame, &key.frame);
+		if (!err)
+			err = idmap_get(&p->nodes, &key, ret_id);
+		if (err >= 0)
+			memo->column[TABLE_NODES].id[at] = *ret_id;
+	}
+	return err < 0 ? err : 0;
+}
+
+static int get_process(struct profile *p, const struct tables *t, uint32_t id, uint32_t *ret_id)
+{
+	const struct table_process *process = tables_process(t, id);
+	struct profile_process key = { 0 };
+	int err;
+
+	*ret_id = 0;
+	if (!process)
+		return 0;
+	key.pid = process->pid;
+	key.start_ns = process->start_ns;
+	err = get_string(p, t, process->comm, &key.comm);
+	if (!err)
+		err = idmap_get(&p->processes, &key, ret_id);
+	return err < 0 ? err : 0;
+}
+
+/* What to put into row.who for a thread of the epoch. */
+static int get_who(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
+		   uint32_t *ret_id)
+{
+	const struct table_thread *thread = tables_thread(t, id);
+	struct profile_thread key = { 0 };
+	int err;
+
+	*ret_id = 0;
+	if (p->by == PROFILE_BY_NOBODY || !thread)
+		return 0;
+	*ret_id = memo->column[TABLE_THREADS].id[id];
+	if (*ret_id)
+		return 0;
+	err = get_process(p, t, thread->process, &key.process);
+	*ret_id = key.process;
+	if (!err && p->by == PROFILE_BY_THREAD) {
+		key.tid = thread->tid;
+		err = get_string(p, t, thread->comm, &key.comm);
+		if (!err)
+			err = idmap_get(&p->threads, &key, ret_id);
+	}
+	if (err < 0)
+		return err;
+	memo->column[TABLE_THREADS].id[id] = *ret_id;
+	return 0;
+}
+
+static int add_sample(struct profile *p, struct memo *memo, const struct tables *t,
+		      const struct reader_sample *s)
+{
+	struct profile_row key = {
+		.cpu = p->by_cpu ? s->cpu : 0,
+		.event = s->event,
+		.flags = s->flags & KNOWN_FLAGS,
+	};
+	struct profile_row *row;
+	uint32_t id = 0;
+	int err;
+
+	err = get_who(p, memo, t, s->thread, &key.who);
+	if (!err)
+		err = get_node(p, memo, t, s->user_stack, &key.user);
+	if (!err)
+		err = get_node(p, memo, t, s->kernel_stack, &key.kernel);
+	if (!err)
+		err = idmap_get(&p->rows, &key, &id);
+	if (err < 0)
+		return err;
+	row = idmap_at(&p->rows, id);
+	row->count++;
+	row->weight += s->weight;
+	p->event[s->event].count++;
+	p->event[s->event].weight += s->weight;
+	if (s->time_ns > p->last_ns)
+		p->last_ns = s->time_ns;
+	return 0;
+}
+
+static int add_packet(struct profile *p, struct memo *memo, const Profiler__Packet *packet)
+{
+	const struct tables *t = reader_tables(p->reader);
+	struct reader_sample sample;
+	struct sample_iter it;
+	int err;
+
+	err = memo_follow(memo, t);
+	for (size_t i = 0; !err && i < packet->n_samples; i++) {
+		reader_samples(p->reader, packet->samples[i], &it);
+		while (!err && sample_iter_next(&it, &sample))
+			err = add_sample(p, memo, t, &sample);
+	}
+	return err;
+}
+
+int profile_open(struct profile **ret, enum profile_by by, bool by_cpu)
+{
+	struct profile *p = calloc(1, sizeof(*p));
+	struct profile_frame key = { 0 };
+	uint32_t id = 0;
+	int err = 0;
+
+	if (!p)
+		return -ENOMEM;
+	profiler__header__init(&p->no_header);
+	p->by = by;
+	p->by_cpu = by_cpu;
+	idmap_init(&p->mappings, sizeof(struct profile_mapping),
+		   offsetof(struct profile_mapping, name));
+	idmap_init(&p->frames, sizeof(struct profile_frame), sizeof(struct profile_frame));
+	idmap_init(&p->nodes, sizeof(struct profile_node), sizeof(struct profile_node));
+	idmap_init(&p->processes, sizeof(struct profile_process), sizeof(struct profile_process));
+	idmap_init(&p->threads, sizeof(struct profile_thread), sizeof(struct profile_thread));
+	idmap_init(&p->rows, sizeof(struct profile_row), offsetof(struct profile_row, count));
+	for (size_t i = 1; err >= 0 && i < PSEUDO_END; i++) {
+		const char *name = pseudo_names[i];
+
+		err = strtab_get(&p->strings, name, strlen(name), &key.function);
+		if (!err)
+			err = idmap_get(&p->frames, &key, &id);
+	}
+	if (err < 0) {
+		profile_free(p);
+		return err;
+	}
+	*ret = p;
+	return 0;
+}
+
+void profile_free(struct profile *p)
+{
+	if (!p)
+		return;
+	reader_free(p->reader);
+	strtab_release(&p->strings);
+	idmap_release(&p->mappings);
+	idmap_release(&p->frames);
+	idmap_release(&p->nodes);
+	idmap_release(&p->processes);
+	idmap_release(&p->threads);
+	idmap_release(&p->rows);
+	free(p);
+}
+
+int profile_read(struct profile *p, int fd)
+{
+	const Profiler__Packet *packet;
+	struct memo memo = { 0 };
+	int err;
+
+	err = reader_open(&p->reader, fd);
+	if (err)
+		return err;
+	while ((err = reader_next(p->reader, &packet)) > 0) {
+		err = add_packet(p, &memo, packet);
+		if (err)
+			break;
+	}
+	memo_release(&memo);
+	for (size_t i = 0; i < READER_MAX_EVENTS; i++) {
+		p->all.count += p->event[i].count;
+		p->all.weight += p->event[i].weight;
+	}
+	if (!err && !reader_packets(p->reader))
+		return -ENODATA;
+	return err;
+}
+
+const Profiler__Header *profile_header(const struct profile *p)
+{
+	const Profiler__Header *header = reader_header(p->reader);
+
+	return header ? header : &p->no_header;
+}
+
+const Profiler__Ledger *profile_ledger(const struct profile *p)
+{
+	return reader_ledger(p->reader);
+}
+
+const struct reader_damage *profile_damage(const struct profile *p)
+{
+	return reader_damaged(p->reader) ? reader_damage(p->reader) : NULL;
+}
+
+uint64_t profile_duration_ns(const struct profile *p)
+{
+	const Profiler__Ledger *ledger = profile_ledger(p);
+	uint64_t start = profile_header(p)->start_ns;
+	uint64_t end = p->last_ns;
+
+	if (ledger && ledger->time_ns > end)
+		end = ledger->time_ns;
+	return end > start ? end - start : 0;
+}
+
+uint64_t profile_realtime_ns(const struct profile *p, uint64_t boottime_ns)
+{
+	const Profiler__Clock *clock = profile_header(p)->clock;
+
+	return clock && clock->realtime_ns ? clock->realtime_ns + boottime_ns - clock->boottime_ns
+					   : 0;
+}
+
+const char *profile_event_name(const struct profile *p, uint32_t event, char ret[EVENT_NAME_MAX])
+{
+	const Profiler__Event *e = profile_header(p)->event[event];
+	char raw[EVENT_NAME_MAX / TEXT_CLEAN_GROWTH];
+
+	snprintf(raw, sizeof(raw), *e->modifier ? "%s:%s" : "%s", e->name, e->modifier);
+	ret[text_clean(ret, raw, strlen(raw))] = 0;
+	return ret;
+}
+
+const char *profile_text(const struct profile *p, uint32_t string)
+{
+	return strtab_text(&p->strings, string);
+}
+
+const struct profile_thread *profile_thread(const struct profile *p, uint32_t who)
+{
+	return who && p->by == PROFILE_BY_THREAD ? idmap_at(&p->threads, who) : NULL;
+}
+
+const struct profile_process *profile_process(const struct profile *p, uint32_t who)
+{
+	const struct profile_thread *thread = profile_thread(p, who);
+
+	if (thread)
+		who = thread->process;
+	return who && p->by != PROFILE_BY_NOBODY ? idmap_at(&p->processes, who) : NULL;
+}
+
+/* Appends one of the two stacks, the innermost frame being a return address or not. */
+static size_t append_stack(const struct profile *p, uint32_t node, bool is_return, uint32_t *ret)
+{
+	const struct profile_node *n;
+	size_t length = 0;
+
+	for (; node; node = n->parent) {
+		if (length == PROFILE_DEPTH_MAX) {
+			ret[length++] = frame_ref(PSEUDO_TRUNCATED, false);
+			break;
+		}
+		n = idmap_at(&p->nodes, node);
+		ret[length++] = frame_ref(n->frame, is_return);
+		is_return = true;
+	}
+	return length;
+}
+
+size_t profile_stack(const struct profile *p, const struct profile_row *row, uint32_t *ret)
+{
+	bool in_kernel = row->flags & PROFILER__SAMPLE_FLAG__IN_KERNEL;
+	size_t length = append_stack(p, row->kernel, !in_kernel, ret);
+
+	if (row->flags & PROFILER__SAMPLE_FLAG__KERNEL_LOST)
+		ret[length++] = frame_ref(PSEUDO_STACK_LOST, false);
+	else if (row->kernel && row->flags & PROFILER__SAMPLE_FLAG__KERNEL_TRUNCATED)
+		ret[length++] = frame_ref(PSEUDO_TRUNCATED, false);
+	length += append_stack(p, row->user, in_kernel || row->kernel, ret + length);
+	if (row->flags & PROFILER__SAMPLE_FLAG__USER_LOST)
+		ret[length++] = frame_ref(PSEUDO_STACK_LOST, false);
+	else if (row->flags & PROFILER__SAMPLE_FLAG__USER_FAILED)
+		ret[length++] = frame_ref(PSEUDO_UNREADABLE, false);
+	else if (row->flags & PROFILER__SAMPLE_FLAG__USER_TRUNCATED)
+		ret[length++] = frame_ref(PSEUDO_TRUNCATED, false);
+	if (!length)
+		ret[length++] = frame_ref(PSEUDO_NO_STACK, false);
+	return length;
+}

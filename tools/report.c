@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report.c - profiler-report: where the time went, as a table or as JSON.
+ *
+ * Counts here, shows elsewhere (report_text.c, report_json.c). A function's self is what its own
+ * code was sampled at; its total is all stacks that it is in, a recursive one counted once. The
+ * selves of all functions add up to the samples of the profile.
+ */
+#include "tools/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/cli.h"
+
+static int take(void *ctx, char letter, const char *argument);
+
+static const struct cli_option report_options[] = {
+	{ "rows", "N", "show so many lines of a table (default: 20; JSON: all)", 'n' },
+	{ "event", "NAME", "show this event (default: the first with samples; JSON: all)", 'e' },
+	{ "by", "WHAT", "one table only: function, process or event", 'b' },
+	{ "stats", NULL, "show the whole ledger, by CPU and event", 's' },
+	{ "json", NULL, "print JSON", 'j' },
+	{ 0 },
+};
+
+static const struct cli_program report_program = {
+	.name = "profiler-report",
+	.summary =
+		"Shows where a profile says the time went: functions, processes, events, losses.",
+	.options = report_options,
+	.take = take,
+};
+
+static int take_by(struct report_options *o, const char *what)
+{
+	if (!strcmp(what, "function"))
+		o->by = REPORT_BY_FUNCTION;
+	else if (!strcmp(what, "process"))
+		o->by = REPORT_BY_PROCESS;
+	else if (!strcmp(what, "event"))
+		o->by = REPORT_BY_EVENT;
+	else {
+		cli_error(&report_program, "--by wants function, process or event, not '%s'", what);
+		return 2;
+	}
+	return 0;
+}
+
+static int take(void *ctx, char letter, const char *argument)
+{
+	struct report_options *o = ctx;
+
+	switch (letter) {
+	case 'n':
+		return cli_number(&report_program, "--rows", argument, &o->rows);
+	case 'b':
+		return take_by(o, argument);
+	case 'e':
+		o->event = argument;
+		break;
+	case 's':
+		o->stats = true;
+		break;
+	default:
+		o->json = true;
+	}
+	return 0;
+}
+
+static void add(struct profile_total *to, const struct profile_total *more)
+{
+	to->count += more->count;
+	to->weight += more->weight;
+}
+
+static int get_cell(struct idmap *cells, uint32_t id, uint32_t event, struct report_cell **ret)
+{
+	struct report_cell key = { .id = id, .event = event };
+	uint32_t cell = 0;
+	int err = idmap_get(cells, &key, &cell);
+
+	if (err < 0)
+		return err;
+	*ret = idmap_at(cells, cell);
+	return 0;
+}
+
+static int count_row(struct report *r, uint32_t row_id, uint32_t *stack)
+{
+	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
+	const struct profile_total more = { row->count, row->weight };
+	size_t length = profile_stack(r->profile, row, stack);
+	struct report_cell *cell = NULL;
+	int err;
+
+	err = get_cell(&r->processes, row->who, row->event, &cell);
+	if (err)
+		return err;
+	add(&cell->self, &more);
+	for (size_t i = 0; i < length; i++) {
+		const struct location *location = names_location(r->names, stack[i]);
+
+		err = get_cell(&r->functions, location->function, row->event, &cell);
+		if (err)
+			return err;
+		if (i == 0)
+			add(&cell->self, &more);
+		if (cell->seen != row_id)
+			add(&cell->total, &more);
+		cell->seen = row_id;
+	}
+	return 0;
+}
+
+static int count_rows(struct report *r)
+{
+	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
+	int err = stack ? 0 : -ENOMEM;
+
+	for (uint32_t id = 1; !err && id <= r->profile->rows.count; id++)
+		err = count_row(r, id, stack);
+	free(stack);
+	return err;
+}
+
+static int compare_totals(const struct profile_total *a, const struct profile_total *b)
+{
+	if (a->weight != b->weight)
+		return a->weight > b->weight ? -1 : 1;
+	return (a->count < b->count) - (a->count > b->count);
+}
+
+static int compare_names(const struct profile *p, const struct function *a,
+			 const struct function *b)
+{
+	int order = strcmp(profile_text(p, a->label), profile_text(p, b->label));
+
+	return order ? order : strcmp(profile_text(p, a->path), profile_text(p, b->path));
+}
+
+static int compare_function_lines(const void *a, const void *b, void *ctx)
+{
+	const struct report *r = ctx;
+	const struct report_line *x = a;
+	const struct report_line *y = b;
+	int order = compare_totals(&x->self, &y->self);
+
+	if (!order)
+		order = compare_totals(&x->total, &y->total);
+	return order ? order
+		     : compare_names(r->profile, names_function(r->names, x->id),
+				     names_function(r->names, y->id));
+}
+
+static int compare_process_lines(const void *a, const void *b, void *ctx)
+{
+	const struct report_line *x = a;
+	const struct report_line *y = b;
+	int order = compare_totals(&x->self, &y->self);
+
+	(void)ctx;
+	return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* Adds the cells of the events shown up into one line for each id, at index id. */
+static size_t fill_lines(const struct report *r, const struct idmap *cells,
+			 struct report_line *line, size_t ids)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 1; i <= cells->count; i++) {
+		const struct report_cell *cell = idmap_at(cells, i);
+
+		if (r->event != PROFILE_ALL_EVENTS && r->event != cell->event)
+			continue;
+		line[cell->id].id = cell->id;
+		add(&line[cell->id].self, &cell->self);
+		add(&line[cell->id].total, &cell->total);
+	}
+	for (size_t id = 0; id < ids; id++)
+		if (line[id].self.count || line[id].total.count)
+			line[count++] = line[id];
+	return count;
+}
+
+static int make_lines(struct report *r)
+{
+	size_t functions = r->names->functions.count + (size_t)1;
+	size_t processes = r->profile->processes.count + (size_t)1;
+
+	r->function_line = calloc(functions, sizeof(*r->function_line));
+	r->process_line = calloc(processes, sizeof(*r->process_line));
+	if (!r->function_line || !r->process_line)
+		return -ENOMEM;
+	r->function_lines = fill_lines(r, &r->functions, r->function_line, functions);
+	r->process_lines = fill_lines(r, &r->processes, r->process_line, processes);
+	qsort_r(r->function_line, r->function_lines, sizeof(*r->function_line),
+		compare_function_lines, r);
+	qsort_r(r->process_line, r->process_lines, sizeof(*r->process_line), compare_process_lines,
+		r);
+	return 0;
+}
+
+static int report(const struct report_options *options, const struct profile *p,
+		  const struct names *names, uint32_t event)
+{
+	struct report r = { .options = options, .profile = p, .names = names, .event = event };
+	int err;
+
+	r.shown = event == PROFILE_ALL_EVENTS ? p->all : p->event[event];
+	idmap_init(&r.functions, sizeof(struct report_cell), offsetof(struct report_cell, self));
+	idmap_init(&r.processes, sizeof(struct report_cell), offsetof(struct report_cell, self));
+	err = count_rows(&r);
+	if (!err)
+		err = make_lines(&r);
+	if (!err && options->json)
+		report_print_json(&r);
+	else if (!err && options->stats)
+		report_print_stats(&r);
+	else if (!err)
+		report_print_text(&r);
+	idmap_release(&r.functions);
+	idmap_release(&r.processes);
+	free(r.function_line);
+	free(r.process_line);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct report_options options = { 0 };
+	const char *input = NULL;
+	struct profile *profile = NULL;
+	struct names *names = NULL;
+	uint32_t event = PROFILE_ALL_EVENTS;
+	int status;
+	int err = 0;
+
+	status = cli_parse(&report_program, argc, argv, &options, &input);
+	if (status != CLI_GO_ON)
+		return status;
+	status = cli_read(&report_program, input, PROFILE_BY_PROCESS, false, &profile, &names);
+	if (status)
+		return status;
+	if (options.event || !options.json)
+		status = cli_event(&report_program, profile, options.event, &event);
+	if (!status) {
+		err = report(&options, profile, names, event);
+		if (err)
+			cli_error(&report_program, "cannot report: %s", strerror(-err));
+		status = cli_close(&report_program, stdout, "stdout");
+	}
+	names_free(names);
+	profile_free(profile);
+	return err ? 1 : status;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report_json.c - profiler-report --json.
+ *
+ * One object; `samples`, `weight`, `ledger` and `functions` are always there (ledger is null
+ * where the stream has none). Sums over `functions`: self = samples, self_weight = weight.
+ * Numbers are integers; those above 2^53 lose digits in readers that only know doubles.
+ */
+#include "tools/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/text.h"
+
+#define PIECE 1024
+
+/* Strings of the header can be anything: they are cleaned here, a piece at a time. */
+static void print_string(const char *text)
+{
+	char clean[PIECE * TEXT_CLEAN_GROWTH];
+	size_t bytes = strlen(text);
+
+	putchar('"');
+	while (bytes) {
+		size_t piece = bytes < PIECE ? bytes : PIECE;
+		size_t length;
+
+		/* not within a sequence */
+		while (piece < bytes && piece > PIECE - 4 && (text[piece] & 0xC0) == 0x80)
+			piece--;
+		length = text_clean(clean, text, piece);
+		for (size_t i = 0; i < length; i++) {
+			if (clean[i] == '"' || clean[i] == '\\')
+				putchar('\\');
+			putchar(clean[i]);
+		}
+		text += piece;
+		bytes -= piece;
+	}
+	putchar('"');
+}
+
+static void print_text(const char *key, const char *text)
+{
+	printf("\"%s\": ", key);
+	print_string(text);
+	fputs(", ", stdout);
+}
+
+static void print_event_name(const struct report *r, const char *key, uint32_t event)
+{
+	char name[EVENT_NAME_MAX];
+
+	print_text(key, event < profile_header(r->profile)->n_event
+				? profile_event_name(r->profile, event, name)
+				: "[unknown]");
+}
+
+static void print_numbers(const struct profile_total *self, const struct profile_total *total)
+{
+	printf("\"self\": %" PRIu64 ", \"total\": %" PRIu64 ", \"self_weight\": %" PRIu64
+	       ", \"total_weight\": %" PRIu64,
+	       self->count, total->count, self->weight, total->weight);
+}
+
+static bool is_shown(const struct report *r, uint32_t event)
+{
+	return r->event == PROFILE_ALL_EVENTS || r->event == event;
+}
+
+static void print_events(const struct report *r)
+{
+	const Profiler__Header *header = profile_header(r->profile);
+	const char *separator = "";
+
+	fputs("  \"events\": [", stdout);
+	for (uint32_t i = 0; i < header->n_event; i++) {
+		const Profiler__Event *e = header->event[i];
+
+		if (!is_shown(r, i))
+			continue;
+		printf("%s\n    {", separator);
+		separator = ",";
+		print_event_name(r, "name", i);
+		print_text("unit", e->unit);
+		print_text("requested", e->requested);
+		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64 ", \"%s\": %" PRIu64 "}",
+		       r->profile->event[i].count, r->profile->event[i].weight,
+		       e->asked_in_hz ? "hz" : "period", e->granted);
+	}
+	fputs("\n  ],\n", stdout);
+}
+
+static void print_ledger_row(const struct report *r, const Profiler__LedgerRow *row)
+{
+	printf("{\"cpu\": %" PRIu32 ", ", row->cpu);
+	print_event_name(r, "event", row->event);
+	printf("\"expected\": %" PRIu64 ", \"blind\": %" PRId64 ", \"throttled\": %" PRIu64
+	       ", \"entries\": %" PRIu64 ", \"idle\": %" PRIu64 ", \"filtered_target\": %" PRIu64
+	       ", \"filtered_mode\": %" PRIu64 ", \"ring_full\": %" PRIu64
+	       ", \"ring_busy\": %" PRIu64 ", \"handoff\": %" PRIu64 ", \"output\": %" PRIu64
+	       ", \"written\": %" PRIu64 ", \"in_flight\": %" PRIu64 ", \"unaccounted\": %" PRId64
+	       "}",
+	       row->expected, row->blind, row->throttled, row->entries, row->idle,
+	       row->filtered_target, row->filtered_mode, row->ring_full, row->ring_busy,
+	       row->handoff, row->output, row->written, row->in_flight, row->unaccounted);
+}
+
+static void print_ledger(const struct report *r)
+{
+	const Profiler__Ledger *ledger = profile_ledger(r->profile);
+	struct ledger_sum s = ledger_sum(ledger, r->event);
+	const char *separator = "";
+
+	if (!ledger) {
+		fputs("  \"ledger\": null,\n", stdout);
+		return;
+	}
+	printf("  \"ledger\": {\"final\": %s, ", ledger->final ? "true" : "false");
+	print_text("stopped_by", ledger->stopped_by);
+	printf("\"expected\": %" PRIu64 ", \"blind\": %" PRId64 ", \"throttled\": %" PRIu64
+	       ", \"entries\": %" PRIu64 ", \"idle\": %" PRIu64 ", \"filtered\": %" PRIu64
+	       ", \"dropped\": %" PRIu64 ", \"written\": %" PRIu64 ", \"in_flight\": %" PRIu64
+	       ", \"unaccounted\": %" PRId64 ", \"sideband_lost\": %" PRIu64
+	       ", \"stacks_unresolved\": %" PRIu64 ", \"unknown_process\": %" PRIu64 ",\n",
+	       s.expected, s.blind, s.throttled, s.entries, s.idle, s.filtered, s.dropped,
+	       s.written, s.in_flight, s.unaccounted, ledger->sideband_lost,
+	       ledger->stacks_unresolved, ledger->unknown_process);
+	fputs("    \"rows\": [", stdout);
+	for (size_t i = 0; i < ledger->n_row; i++) {
+		if (!is_shown(r, ledger->row[i]->event))
+			continue;
+		printf("%s\n      ", separator);
+		separator = ",";
+		print_ledger_row(r, ledger->row[i]);
+	}
+	fputs("\n    ]},\n", stdout);
+}
+
+/* The cell of a function at an event, found again by its key. */
+static const struct report_cell *find_cell(const struct report *r, uint32_t id, uint32_t event)
+{
+	struct report_cell key = { .id = id, .event = event };
+	uint32_t cell = idmap_find(&r->functions, &key);
+
+	return cell ? idmap_at(&r->functions, cell) : NULL;
+}
+
+static void print_function_events(const struct report *r, uint32_t id)
+{
+	const char *separator = "";
+
+	fputs(", \"events\": [", stdout);
+	for (uint32_t i = 0; i < profile_header(r->profile)->n_event; i++) {
+		const struct report_cell *cell = find_cell(r, id, i);
+
+		if (!cell)
+			continue;
+		printf("%s{", separator);
+		separator = ", ";
+		print_event_name(r, "event", i);
+		print_numbers(&cell->self, &cell->total);
+		putchar('}');
+	}
+	putchar(']');
+}
+
+static size_t rows(const struct report *r, size_t lines)
+{
+	return r->options->rows && r->options->rows < lines ? r->options->rows : lines;
+}
+
+static void print_functions(const struct report *r)
+{
+	bool several = r->event == PROFILE_ALL_EVENTS && profile_header(r->profile)->n_event > 1;
+
+	fputs("  \"functions\": [", stdout);
+	for (size_t i = 0; i < rows(r, r->function_lines); i++) {
+		const struct report_line *line = &r->function_line[i];
+		const struct function *f = names_function(r->names, line->id);
+
+		printf("%s\n    {", i ? "," : "");
+		print_text("name", f->name ? profile_text(r->profile, f->name) : "[unknown]");
+		print_text("mapping", profile_text(r->profile, f->path));
+		print_numbers(&line->self, &line->total);
+		if (several)
+			print_function_events(r, line->id);
+		putchar('}');
+	}
+	fputs("\n  ],\n", stdout);
+}
+
+static void print_processes(const struct report *r)
+{
+	fputs("  \"processes\": [", stdout);
+	for (size_t i = 0; i < rows(r, r->process_lines); i++) {
+		const struct report_line *line = &r->process_line[i];
+		const struct profile_process *process = profile_process(r->profile, line->id);
+
+		printf("%s\n    {", i ? "," : "");
+		print_text("name", process ? profile_text(r->profile, process->comm) : "[unknown]");
+		if (process)
+			printf("\"pid\": %" PRIu32 ", ", process->pid);
+		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64 "}", line->self.count,
+		       line->self.weight);
+	}
+	fputs("\n  ],\n", stdout);
+}
+
+static void print_strings(const char *key, char *const *text, size_t count)
+{
+	printf("  \"%s\": [", key);
+	for (size_t i = 0; i < count; i++) {
+		fputs(i ? ", " : "", stdout);
+		print_string(text[i]);
+	}
+	fputs("],\n", stdout);
+}
+
+static void print_damage(const struct reader_damage *d)
+{
+	if (!d) {
+		fputs("  \"damage\": null\n", stdout);
+		return;
+	}
+	printf("  \"damage\": {\"samples_lost\": %" PRIu64
+	       ", \"samples_of_unknown_events\": %" PRIu64 ", \"packets_lost\": %" PRIu64
+	       ", \"bytes_skipped\": %" PRIu64 ", \"truncated_bytes\": %" PRIu64 "}\n",
+	       d->samples_lost, d->samples_strange, d->packets_lost, d->bytes_skipped,
+	       d->truncated_bytes);
+}
+
+void report_print_json(const struct report *r)
+{
+	const Profiler__Header *h = profile_header(r->profile);
+
+	printf("{\n  \"samples\": %" PRIu64 ",\n  \"weight\": %" PRIu64 ",\n  ", r->shown.count,
+	       r->shown.weight);
+	print_text("host", h->hostname);
+	print_text("kernel", h->kernel_release);
+	print_text("machine", h->machine);
+	print_text("target", h->target);
+	print_text("recorder", h->recorder);
+	printf("\"cpus\": %" PRIu32 ", \"time_ns\": %" PRIu64 ", \"duration_ns\": %" PRIu64 ",\n",
+	       h->cpus_online, profile_realtime_ns(r->profile, h->start_ns),
+	       profile_duration_ns(r->profile));
+	print_strings("command", h->command, h->n_command);
+	print_strings("notices", h->notice, h->n_notice);
+	print_events(r);
+	print_ledger(r);
+	print_functions(r);
+	print_processes(r);
+	print_damage(profile_damage(r->profile));
+	puts("}");
+}
