@@ -9,6 +9,7 @@
 #ifndef PROFILER_PARSE_H
 #define PROFILER_PARSE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/event.h"

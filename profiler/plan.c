@@ -80,6 +80,8 @@ static bool has_event(const struct plan *plan, const struct event_spec *spec)
 	for (uint32_t i = 0; i < plan->n_events; i++)
 		if (plan->events[i].attr.type == spec->attr.type &&
 		    plan->events[i].attr.config == spec->attr.config &&
+		    plan->events[i].attr.config1 == spec->attr.config1 &&
+		    plan->events[i].attr.config2 == spec->attr.config2 &&
 		    plan->events[i].mode == spec->mode)
 			return true;
 	return false;

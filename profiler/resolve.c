@@ -170,10 +170,8 @@ static uint32_t resolve_stack(struct resolver *r, const struct sample_event *s, 
 
 	if (stack)
 		return stack_node(r, stack, process);
-	if (id) {
-		r->unresolved++;
+	if (id)
 		*flags |= lost;
-	}
 	return 0;
 }
 
@@ -216,5 +214,8 @@ void resolve_sample(struct resolver *r, const struct sample_event *s)
 			break;
 		stream_next_epoch(r->stream);
 	}
+	/* Lost here, for want of room in a table, and not already in the ring. */
+	if ((out.flags & ~(uint32_t)s->flags) & (SAMPLE_USER_LOST | SAMPLE_KERNEL_LOST))
+		r->unresolved++;
 	stream_sample(r->stream, &out);
 }
