@@ -9,6 +9,8 @@
 #ifndef PROFILER_KERNEL_TYPES_H
 #define PROFILER_KERNEL_TYPES_H
 
+#include <linux/types.h>
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct {

@@ -84,15 +84,13 @@ void drain_round(struct drain *d, uint64_t cut_ns)
 
 		d->limits[cpu] = ring ? ring_produced(ring) : 0;
 	}
-	/* Without memory the records stay where they are, for the next round. */
-	if (sideband_poll(d->sideband) == 0) {
-		while ((record = sideband_next(d->sideband, cut_ns))) {
-			drain_rings(d, record->time_ns);
-			if (record->kind == SIDEBAND_KSYMBOL)
-				apply_ksymbol(d->kallsyms, &record->ksymbol);
-			else
-				procmap_apply(d->procmap, record);
-		}
+	sideband_poll(d->sideband);
+	while ((record = sideband_next(d->sideband, cut_ns))) {
+		drain_rings(d, record->time_ns);
+		if (record->kind == SIDEBAND_KSYMBOL)
+			apply_ksymbol(d->kallsyms, &record->ksymbol);
+		else
+			procmap_apply(d->procmap, record);
 	}
 	drain_rings(d, cut_ns);
 	procmap_tick(d->procmap, cut_ns);

@@ -253,7 +253,7 @@ int sideband_fd(const struct sideband *sb, int cpu)
 	return lane ? lane->fd : -ENOENT;
 }
 
-int sideband_poll(struct sideband *sb)
+void sideband_poll(struct sideband *sb)
 {
 	drop_taken(sb);
 	for (int i = 0; i < sb->count; i++) {
@@ -268,7 +268,6 @@ int sideband_poll(struct sideband *sb)
 			i--;
 		}
 	}
-	return 0;
 }
 
 /* The lane with the earliest record; NULL when none has one up to @upto_ns. */

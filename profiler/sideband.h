@@ -118,9 +118,9 @@ int sideband_fd(const struct sideband *sb, int cpu);
 /**
  * sideband_poll() - see what the kernel has written by now; close removed CPUs that are read out.
  *
- * The record handed out last is no longer valid. Return: 0.
+ * The record handed out last is no longer valid.
  */
-int sideband_poll(struct sideband *sb) __attribute__((warn_unused_result));
+void sideband_poll(struct sideband *sb);
 
 /**
  * sideband_next() - the earliest pending record.

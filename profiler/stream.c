@@ -69,8 +69,7 @@ struct block {
 	uint32_t event;
 	uint64_t first_time_ns;
 	uint64_t last_time_ns;
-	uint64_t encoded; /* over the whole run */
-	uint64_t dropped;
+	uint64_t dropped; /* over the whole run */
 	struct buffer time;
 	struct column thread;
 	struct column user_stack;
@@ -391,7 +390,8 @@ bool stream_flush(struct stream *st, const Profiler__Ledger *ledger)
 	for (uint32_t i = 0; i < st->used_count; i++) {
 		struct block *b = st->blocks[st->used[i]];
 
-		*(pushed ? &b->encoded : &b->dropped) += b->count;
+		if (!pushed)
+			b->dropped += b->count;
 		clear_block(b);
 	}
 	st->used_count = 0;
@@ -430,25 +430,11 @@ static const struct block *find_block(const struct stream *st, uint32_t cpu, uin
 	return st->blocks[cpu * MAX_EVENTS + event];
 }
 
-uint64_t stream_encoded(const struct stream *st, uint32_t cpu, uint32_t event)
-{
-	const struct block *b = find_block(st, cpu, event);
-
-	return b ? b->encoded : 0;
-}
-
 uint64_t stream_dropped(const struct stream *st, uint32_t cpu, uint32_t event)
 {
 	const struct block *b = find_block(st, cpu, event);
 
 	return b ? b->dropped : 0;
-}
-
-uint32_t stream_open_samples(const struct stream *st, uint32_t cpu, uint32_t event)
-{
-	const struct block *b = find_block(st, cpu, event);
-
-	return b ? b->count : 0;
 }
 
 uint64_t stream_packets_dropped(const struct stream *st)

@@ -97,14 +97,8 @@ uint64_t stream_age_ns(const struct stream *st, uint64_t now_ns);
 /** stream_next_epoch() - begin a new epoch: all ids given out so far are void */
 void stream_next_epoch(struct stream *st);
 
-/** stream_encoded() - samples of a CPU and event in packets that went into the hand-off */
-uint64_t stream_encoded(const struct stream *st, uint32_t cpu, uint32_t event);
-
 /** stream_dropped() - samples of a CPU and event in packets that the hand-off had no room for */
 uint64_t stream_dropped(const struct stream *st, uint32_t cpu, uint32_t event);
-
-/** stream_open_samples() - samples of a CPU and event in the packet that is being filled */
-uint32_t stream_open_samples(const struct stream *st, uint32_t cpu, uint32_t event);
 
 /** stream_packets_dropped() - packets that the hand-off had no room for */
 uint64_t stream_packets_dropped(const struct stream *st);

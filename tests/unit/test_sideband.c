@@ -456,7 +456,7 @@ Test(sideband, program_that_runs)
 	run(path);
 	cr_assert(zero(int, sideband_enable(sb)));
 	child = run(path);
-	cr_assert(zero(int, sideband_poll(sb)));
+	sideband_poll(sb);
 	cr_expect(sideband_next(sb, 0) == NULL, "none is so early");
 	while ((r = sideband_next(sb, UINT64_MAX))) {
 		cr_expect(r->time_ns >= last_ns || r->kind == SIDEBAND_LOST);
@@ -493,7 +493,7 @@ Test(sideband, more_than_fits_is_lost_and_counted)
 		waitpid(child, NULL, 0);
 	}
 	for (int i = 0; i < 2; i++) {
-		cr_assert(zero(int, sideband_poll(sb)));
+		sideband_poll(sb);
 		while ((r = sideband_next(sb, UINT64_MAX)))
 			exits += r->kind == SIDEBAND_EXIT;
 		/* The next record there is room for tells of the loss. */
@@ -523,14 +523,14 @@ Test(sideband, cpus_come_and_go)
 	cr_expect(eq(int, sideband_fd(sb, cpu), -ENOENT));
 	sideband_remove_cpu(sb, cpu);
 	run("/nonexistent");
-	cr_assert(zero(int, sideband_poll(sb)));
+	sideband_poll(sb);
 	while ((r = sideband_next(sb, UINT64_MAX)))
 		seen |= r->kind == SIDEBAND_EXIT && r->pid == (uint32_t)child;
 	cr_expect(seen, "what was in the buffer is not lost");
 	cr_assert(zero(int, sideband_add_cpu(sb, cpu)));
 	cr_expect(sideband_fd(sb, cpu) >= 0);
 	child = run("/nonexistent");
-	cr_assert(zero(int, sideband_poll(sb)));
+	sideband_poll(sb);
 	seen = false;
 	while ((r = sideband_next(sb, UINT64_MAX)))
 		seen |= r->kind == SIDEBAND_EXIT && r->pid == (uint32_t)child;
