@@ -66,7 +66,7 @@ static void print_share(const char *what, int64_t part, uint64_t whole)
 /* Where samples were lost, by reason; nothing when none were. */
 static void explain_losses(const struct record_totals *t)
 {
-	static const char *const format = "profiler: %" PRIu64 " samples lost: %s\n";
+	static const char format[] = "profiler: %" PRIu64 " samples lost: %s\n";
 
 	if (t->ring_full)
 		fprintf(stderr, format, t->ring_full,

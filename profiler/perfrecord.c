@@ -130,11 +130,29 @@ static uint16_t get_u16(const uint8_t *at)
 	return value;
 }
 
+/*
+ * Where the trailer begins: at the record's end, but for KSYMBOL. There the kernel (6.18 still)
+ * adds the trailer's size to the header anew for each event that gets the record, so where
+ * somebody else listens too, the size is too large and the end is bytes of long ago. The name,
+ * padded to 8 bytes, says where it really is.
+ */
+static size_t trailer_offset(const struct perf_event_header *header)
+{
+	size_t end = header->size - PERFRECORD_TRAILER;
+	size_t name;
+
+	if (header->type != PERF_RECORD_KSYMBOL || end <= KSYMBOL_NAME)
+		return end;
+	name = strnlen((const char *)header + KSYMBOL_NAME, end - KSYMBOL_NAME) + 1;
+	name = KSYMBOL_NAME + ((name + 7) & ~(size_t)7);
+	return name < end ? name : end;
+}
+
 uint64_t perfrecord_time(const struct perf_event_header *header)
 {
 	if (header->size < sizeof(*header) + PERFRECORD_TRAILER)
 		return 0;
-	return get_u64(bytes_of(header) + header->size - PERFRECORD_TRAILER + TRAILER_TIME);
+	return get_u64(bytes_of(header) + trailer_offset(header) + TRAILER_TIME);
 }
 
 /* The name that fills a record from @offset to the trailer at @end; NULL if it has no end. */
@@ -259,7 +277,7 @@ int perfrecord_decode(const struct perf_event_header *header, struct sideband_re
 
 	if (header->size < sizeof(*header) + PERFRECORD_TRAILER)
 		return -EINVAL;
-	end = header->size - PERFRECORD_TRAILER;
+	end = trailer_offset(header);
 	trailer = bytes_of(header) + end;
 	ret->pid = get_u32(trailer + TRAILER_PID);
 	ret->tid = get_u32(trailer + TRAILER_TID);
