@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is profiled: each way to choose it takes all of it and nothing else."""
 import os
+import signal
 import subprocess
 
 import stream
@@ -239,3 +240,25 @@ def no_call_graph(env):
                              "-d", "0.3")
     env.held("no-call-graph", result)
     equal({len(x.user) + len(x.kernel) for x in s.samples}, {1}, "frames of a stack")
+
+
+@test
+def beside_another(env):
+    """
+    A second recorder takes nothing away: the kernel writes what it tells both of them, symbols of
+    BPF programs among it, in other sizes then.
+    """
+    path = env.path("x.prof")
+    recorder = env.recorder("-a", "--hz", "4000", "-o", path)
+    env.running(recorder)
+    for _ in range(6):
+        env.recorded("-d", "0.05", "--", "true", name="y.prof")
+    forker = env.spawn([env.workload("forker"), "--children", "300"])
+    forker.wait()
+    recorder.send_signal(signal.SIGINT)
+    equal(env.finish(recorder).code, 0, "exit code")
+    s = checked(path)
+    named = {x.pid for x in s.samples if x.process == "forker"}
+    check(len(named) > 200, f"{len(named)} of 301 processes called forker have samples")
+    unknown = {x.pid for x in s.samples if x.process == "?"}
+    check(not unknown, f"{len(unknown)} processes without a name")
