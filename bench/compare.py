@@ -90,7 +90,7 @@ def run(argv, seconds=None, stderr=None):
         if seconds and not stopped and time.monotonic() - begin > seconds:
             child.send_signal(signal.SIGINT)
             stopped = True
-        time.sleep(0.2)
+        time.sleep(1)  # each look starts a program, which the recorders then see too
     child.returncode = status
     return usage.ru_utime + usage.ru_stime, peak, list(seen.values())
 

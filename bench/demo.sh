@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh BUILD - profiles the whole machine for 10 s under a workload whose shares of CPU
-# time are known, prints the report and writes a pprof file beside it.
+# demo.sh BUILD - profiles the whole machine for 10 s under a bundled workload, prints the report
+# and writes a pprof file beside it.
 set -eu
 
 build=$1
