@@ -204,8 +204,7 @@ static __always_inline __u32 intern(struct cpu_state *s, __u32 n, __u32 taken)
 	record->slot = slot;
 	record->reserved = 0;
 	record->hash = hash;
-	/* The bound must be visible on the very value that is passed, whatever the compiler knows.
-	 */
+	/* The verifier wants the bound on the very value that is passed. */
 	barrier_var(size);
 	if (size > sizeof(*record) ||
 	    bpf_ringbuf_output(s->ring, record, size, wakeup_flag(s, size))) {
