@@ -12,13 +12,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "profiler/pages.h"
 #include "profiler/wire.h"
 
-/* Room of an epoch; only what is in use is ever touched. Full tables start a new epoch. */
-#define FRAMES_MAX (1u << 16)
-#define NODES_MAX  (1u << 17)
+/* Room of an epoch, 1.75 MB in all. Full tables start a new epoch. */
+#define FRAMES_MAX (1u << 15)
+#define NODES_MAX  (1u << 16)
 
 /* What a frame and a node usually take when encoded; a wild address makes it twice that. */
 #define FRAME_BYTES 8
@@ -65,12 +65,11 @@ struct calltree {
 
 int calltree_new(struct calltree **ret)
 {
-	void *p = mmap(NULL, sizeof(struct calltree), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct calltree *t = pages_new(sizeof(*t));
 
-	if (p == MAP_FAILED)
+	if (!t)
 		return -ENOMEM;
-	*ret = p;
+	*ret = t;
 	return 0;
 }
 
@@ -80,7 +79,7 @@ void calltree_free(struct calltree *t)
 		return;
 	buffer_free(&t->column);
 	buffer_free(&t->message);
-	munmap(t, sizeof(*t));
+	pages_free(t, sizeof(*t));
 }
 
 static uint32_t hash2(uint64_t a, uint64_t b)

@@ -26,9 +26,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "profiler/pages.h"
 #include "proto/packet.h"
 
 #define FILLER UINT32_MAX /* in rows: no packet, go on at the start of the buffer */
@@ -60,13 +60,11 @@ int handoff_new(struct handoff **ret, size_t size_bytes)
 		free(h);
 		return err;
 	}
-	h->data =
-		mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (h->data == MAP_FAILED) {
-		err = -errno;
+	h->data = pages_new(size_bytes);
+	if (!h->data) {
 		close(h->wake_fd);
 		free(h);
-		return err;
+		return -ENOMEM;
 	}
 	*ret = h;
 	return 0;
@@ -76,7 +74,7 @@ void handoff_free(struct handoff *h)
 {
 	if (!h)
 		return;
-	munmap(h->data, h->mask + 1);
+	pages_free(h->data, h->mask + 1);
 	close(h->wake_fd);
 	free(h);
 }

@@ -18,13 +18,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-/*
- * Room of a generation: 16k different stacks with 24 frames on average. Only the part in use is
- * ever touched, so this bounds memory and does not cost it.
- */
-#define STACKS_MAX     (1u << 14)
+#include "profiler/pages.h"
+
+/* Room of a generation, 1.9 MB: 8k different stacks with 24 frames on average. */
+#define STACKS_MAX     (1u << 13)
 #define FRAMES_MAX     (STACKS_MAX * 24)
 #define INDEX_SIZE     (STACKS_MAX * 2)
 #define GENERATION_BIT (1u << 31) /* in a slot: which generation; below it the entry + 1 */
@@ -44,13 +42,6 @@ struct stacks {
 	uint32_t *slots; /* cpu * STACK_SLOTS + slot */
 };
 
-static void *map_zeroed(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 int stacks_new(struct stacks **ret, uint32_t cpus)
 {
 	struct stacks *s = calloc(1, sizeof(*s));
@@ -58,9 +49,9 @@ int stacks_new(struct stacks **ret, uint32_t cpus)
 	if (!s)
 		return -ENOMEM;
 	s->cpus = cpus;
-	s->slots = map_zeroed((size_t)cpus * STACK_SLOTS * sizeof(*s->slots));
-	s->generation[0] = map_zeroed(sizeof(struct generation));
-	s->generation[1] = map_zeroed(sizeof(struct generation));
+	s->slots = pages_new((size_t)cpus * STACK_SLOTS * sizeof(*s->slots));
+	s->generation[0] = pages_new(sizeof(struct generation));
+	s->generation[1] = pages_new(sizeof(struct generation));
 	if (!s->slots || !s->generation[0] || !s->generation[1]) {
 		stacks_free(s);
 		return -ENOMEM;
@@ -73,11 +64,9 @@ void stacks_free(struct stacks *s)
 {
 	if (!s)
 		return;
-	if (s->slots)
-		munmap(s->slots, (size_t)s->cpus * STACK_SLOTS * sizeof(*s->slots));
+	pages_free(s->slots, (size_t)s->cpus * STACK_SLOTS * sizeof(*s->slots));
 	for (int i = 0; i < 2; i++)
-		if (s->generation[i])
-			munmap(s->generation[i], sizeof(struct generation));
+		pages_free(s->generation[i], sizeof(struct generation));
 	free(s);
 }
 

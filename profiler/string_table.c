@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "profiler/pages.h"
 #include "profiler/wire.h"
 
-/* Room of an epoch, touched as it is used. A full table gives frames without a name. */
+/* Room of an epoch. A full table gives frames without a name. */
 #define STRINGS_MAX    (1u << 14)
-#define TEXT_BYTES_MAX (1u << 20)
+#define TEXT_BYTES_MAX (1u << 19)
 
 /* Field numbers in proto/stream.proto. */
 enum {
@@ -36,12 +36,11 @@ struct string_table {
 
 int string_table_new(struct string_table **ret)
 {
-	void *p = mmap(NULL, sizeof(struct string_table), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct string_table *s = pages_new(sizeof(*s));
 
-	if (p == MAP_FAILED)
+	if (!s)
 		return -ENOMEM;
-	*ret = p;
+	*ret = s;
 	return 0;
 }
 
@@ -50,7 +49,7 @@ void string_table_free(struct string_table *s)
 	if (!s)
 		return;
 	buffer_free(&s->message);
-	munmap(s, sizeof(*s));
+	pages_free(s, sizeof(*s));
 }
 
 /* FNV-1a: strings are short and this is off the path of a sample. */
