@@ -12,14 +12,20 @@
 
 #include "profiler/ledger.h"
 
+void account_read_idle(struct recorder *r)
+{
+	if (cputime_read(r->cputime_now, r->plan.cpu_limit))
+		memcpy(r->cputime_now, r->cputime_start,
+		       r->plan.cpu_limit * sizeof(*r->cputime_now));
+}
+
 /* Fills r->rows and r->row_list; returns the number of rows. */
 static size_t make_rows(struct recorder *r, bool final)
 {
 	size_t n = 0;
 
-	if (cputime_read(r->cputime_now, r->plan.cpu_limit))
-		memcpy(r->cputime_now, r->cputime_start,
-		       r->plan.cpu_limit * sizeof(*r->cputime_now));
+	if (!final)
+		account_read_idle(r);
 	for (uint32_t cpu = 0; cpu < r->plan.cpu_limit; cpu++) {
 		for (uint32_t i = 0; i < r->plan.n_events; i++) {
 			struct ledger_input in;
@@ -43,6 +49,11 @@ static size_t make_rows(struct recorder *r, bool final)
 		}
 	}
 	return n;
+}
+
+void account_count(struct recorder *r)
+{
+	make_rows(r, true);
 }
 
 bool account_write(struct recorder *r, bool final)
@@ -82,7 +93,11 @@ bool account_write(struct recorder *r, bool final)
 
 struct record_totals record_totals(const struct recorder *r)
 {
-	struct record_totals t = { .stopped_by = r->stopped_by, .bytes = writer_bytes(r->writer) };
+	struct record_totals t = {
+		.stopped_by = r->stopped_by,
+		.bytes = writer_bytes(r->writer),
+		.disk_was_full = r->disk_was_full,
+	};
 	struct sideband_stats sideband;
 
 	sideband_stats(r->sideband, &sideband);

@@ -12,8 +12,17 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* The name that the exec will give: what is sampled before is not of the recorder either. */
+static void take_name(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	prctl(PR_SET_NAME, slash ? slash + 1 : program);
+}
 
 static _Noreturn void run_child(char *const args[], int wait_fd, int failure_fd)
 {
@@ -21,6 +30,7 @@ static _Noreturn void run_child(char *const args[], int wait_fd, int failure_fd)
 	int error;
 	char byte;
 
+	take_name(args[0]);
 	/* The end of the pipe without a byte: the recorder has given up. */
 	if (read(wait_fd, &byte, 1) != 1)
 		_exit(127);
@@ -108,20 +118,32 @@ bool command_ended(struct command *c, int *ret_status)
 	return true;
 }
 
-int command_stop(struct command *c)
+void command_terminate(struct command *c)
 {
-	int status = 0;
-
 	if (c->pid == 0)
-		return 0;
+		return;
 	if (c->release_fd >= 0) { /* it still waits for its release, perhaps with SIGTERM blocked */
 		close(c->release_fd);
 		close(c->failure_fd);
 		c->release_fd = -1;
 	}
 	kill(c->pid, SIGTERM);
+}
+
+int command_wait(struct command *c)
+{
+	int status = 0;
+
+	if (c->pid == 0)
+		return 0;
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	c->pid = 0;
 	return shell_status(status);
+}
+
+int command_stop(struct command *c)
+{
+	command_terminate(c);
+	return command_wait(c);
 }

@@ -18,8 +18,9 @@ struct command {
  * @args: program and arguments, NULL-terminated
  * @stdout_to_stderr: its stdout goes to our stderr, for ours carries the stream
  *
- * The child has the signal mask and dispositions that this process began with as far as the
- * recorder changes them. Returns 0 or -errno.
+ * From its first instructions on the child has the program's name, as after the exec. It has the
+ * signal mask and dispositions that this process began with as far as the recorder changes them.
+ * Returns 0 or -errno.
  */
 __attribute__((warn_unused_result)) int command_start(struct command *ret, char *const args[],
 						      bool stdout_to_stderr);
@@ -39,7 +40,13 @@ __attribute__((warn_unused_result)) int command_release(struct command *c);
  */
 bool command_ended(struct command *c, int *ret_status);
 
-/** command_stop() - SIGTERM when it still runs, then wait for it; gives its exit status */
+/** command_terminate() - SIGTERM when it still runs; one that was never released ends too */
+void command_terminate(struct command *c);
+
+/** command_wait() - wait for its end, however long; gives its exit status, 0 when it had ended */
+int command_wait(struct command *c);
+
+/** command_stop() - command_terminate(), then command_wait() */
 int command_stop(struct command *c);
 
 #endif /* PROFILER_COMMAND_H */

@@ -64,6 +64,12 @@ int cpulist_parse(const char *text, struct cpulist *ret)
 	return 0;
 }
 
+bool cpulist_equal(const struct cpulist *a, const struct cpulist *b)
+{
+	/* Not the whole struct: its padding means nothing. */
+	return memcmp(a->bits, b->bits, sizeof(a->bits)) == 0;
+}
+
 int cpulist_read(const char *path, struct cpulist *ret)
 {
 	char text[4096];

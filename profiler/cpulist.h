@@ -33,6 +33,9 @@ int cpulist_parse(const char *text, struct cpulist *ret) __attribute__((warn_unu
  */
 int cpulist_read(const char *path, struct cpulist *ret) __attribute__((warn_unused_result));
 
+/** cpulist_equal() - do both hold the same CPUs? */
+bool cpulist_equal(const struct cpulist *a, const struct cpulist *b);
+
 static inline bool cpulist_has(const struct cpulist *list, unsigned int cpu)
 {
 	return cpu < CPULIST_MAX && (list->bits[cpu / 64] >> (cpu % 64) & 1);

@@ -2,10 +2,12 @@
 /*
  * kallsyms.c - names of kernel addresses.
  *
- * Two sorted lists: what was read once (8 bytes a symbol), and code that comes and goes.
+ * One sorted list of pieces of code: what the side-band registered, and what the kernel answered
+ * when it was asked about an address that was in none of them. Where it cannot be asked, its whole
+ * table stands behind the list instead.
  *
- * Invariant: a name is given only up to the end of what it belongs to: _etext for the kernel, a
- * module's size, a program's size, and UNKNOWN_PROGRAM for one that was there before the recording.
+ * Invariant: a name is given only up to the end of what it belongs to, and the newest word on an
+ * address counts: a piece that is put in takes out what it overlaps.
  */
 #include "profiler/kallsyms.h"
 
@@ -15,28 +17,36 @@
 #include <string.h>
 #include <time.h>
 
+#include "profiler/ksymask.h"
 #include "profiler/ksymload.h"
 
 /* Code that comes and goes: far more than anybody loads, a few MB. */
 #define MAX_ADDED 65536
 
+/* Answers that are kept, some 500 KB: a busy machine samples one to two thousand functions. */
+#define MAX_ASKED 4096
+
 /* /proc/kallsyms tells no sizes; most programs are smaller, and the next one ends it in any case.
  */
 #define UNKNOWN_PROGRAM 65536
 
-struct added {
+struct code {
 	uint64_t start;
 	uint64_t end;
 	enum ksym_kind kind;
-	char *name;
+	bool asked;	    /* else from the side-band, or a program of the table */
+	char *name;	    /* with the module behind it in the same memory, if it has one */
+	const char *module; /* as in struct ksym */
 };
 
 struct kallsyms {
+	struct ksymask *ask; /* NULL: the tables are used */
 	struct ksym_tables tables;
-	struct added *added; /* by address, not overlapping */
-	size_t added_count;
-	size_t added_room;
-	uint64_t added_bytes; /* of the names */
+	struct code *codes; /* by address, not overlapping */
+	size_t count;
+	size_t room;
+	size_t asked_count;
+	uint64_t names_bytes;
 	uint64_t load_ns;
 	uint64_t refused;
 };
@@ -103,34 +113,81 @@ int kallsyms_open_at(struct kallsyms **ret, const char *kallsyms_path, const cha
 
 int kallsyms_open(struct kallsyms **ret)
 {
-	return kallsyms_open_at(ret, "/proc/kallsyms", "/proc/modules");
+	struct kallsyms *ks = calloc(1, sizeof(*ks));
+	uint64_t begin_ns = monotonic_ns();
+
+	if (!ks)
+		return -ENOMEM;
+	if (ksymask_open(&ks->ask)) {
+		free(ks);
+		return kallsyms_open_at(ret, "/proc/kallsyms", "/proc/modules");
+	}
+	ks->load_ns = monotonic_ns() - begin_ns;
+	*ret = ks;
+	return 0;
 }
 
 void kallsyms_free(struct kallsyms *ks)
 {
 	if (!ks)
 		return;
-	for (size_t i = 0; i < ks->added_count; i++)
-		free(ks->added[i].name);
-	free(ks->added);
+	for (size_t i = 0; i < ks->count; i++)
+		free(ks->codes[i].name);
+	free(ks->codes);
 	ksymload_release(&ks->tables);
+	ksymask_free(ks->ask);
 	free(ks);
 }
 
 uint64_t kallsyms_text_start(const struct kallsyms *ks)
 {
-	return ks->tables.text_start;
+	return ks->ask ? ksymask_text_start(ks->ask) : ks->tables.text_start;
 }
 
-/* Index of the first added code that ends behind @addr. */
-static size_t first_added(const struct kallsyms *ks, uint64_t addr)
+static size_t name_bytes(const struct code *c)
 {
-	size_t low = 0, high = ks->added_count;
+	return strlen(c->name) + 1 + (c->kind == KSYM_MODULE ? strlen(c->module) + 1 : 0);
+}
+
+static void release(struct kallsyms *ks, struct code *c)
+{
+	ks->names_bytes -= name_bytes(c);
+	ks->asked_count -= c->asked;
+	free(c->name);
+}
+
+/* Takes out the entries [from, to). */
+static void drop(struct kallsyms *ks, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		release(ks, &ks->codes[i]);
+	if (to > from)
+		memmove(&ks->codes[from], &ks->codes[to], (ks->count - to) * sizeof(*ks->codes));
+	ks->count -= to - from;
+}
+
+static void drop_asked(struct kallsyms *ks)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ks->count; i++) {
+		if (ks->codes[i].asked)
+			release(ks, &ks->codes[i]);
+		else
+			ks->codes[kept++] = ks->codes[i];
+	}
+	ks->count = kept;
+}
+
+/* Index of the first code that ends behind @addr. */
+static size_t first_code(const struct kallsyms *ks, uint64_t addr)
+{
+	size_t low = 0, high = ks->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (ks->added[middle].end > addr)
+		if (ks->codes[middle].end > addr)
 			high = middle;
 		else
 			low = middle + 1;
@@ -138,162 +195,132 @@ static size_t first_added(const struct kallsyms *ks, uint64_t addr)
 	return low;
 }
 
-static int find_added(const struct kallsyms *ks, uint64_t addr, struct ksym *ret)
+static int reserve(struct kallsyms *ks)
 {
-	size_t i = first_added(ks, addr);
+	size_t room = ks->room ? 2 * ks->room : 16;
+	struct code *codes;
 
-	if (i == ks->added_count || ks->added[i].start > addr)
-		return -ENOENT;
-	*ret = (struct ksym){
-		.name = ks->added[i].name,
-		.module = ks->added[i].kind == KSYM_BPF ? "[bpf]" : "",
-		.start = ks->added[i].start,
-		.kind = ks->added[i].kind,
-	};
-	return 0;
-}
-
-static uint64_t symbol_start(const struct ksym_tables *t, size_t i)
-{
-	return t->base + t->symbols[i].offset;
-}
-
-/* The symbol whose code, or whose padding before it, holds the address; NULL below the first. */
-static const struct ksym_entry *find_entry(const struct ksym_tables *t, uint64_t addr)
-{
-	size_t low = 0, high = t->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (symbol_start(t, middle) <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < t->count && (t->symbols[low].name & KSYM_PADDED) &&
-	    symbol_start(t, low) - addr <= t->padding)
-		return &t->symbols[low];
-	return low ? &t->symbols[low - 1] : NULL;
-}
-
-/* The module whose code holds the address, or NULL. */
-static const struct ksym_module *find_module(const struct ksym_tables *t, uint64_t addr)
-{
-	size_t low = 0, high = t->module_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (t->modules[middle].start <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && addr < t->modules[low - 1].end ? &t->modules[low - 1] : NULL;
-}
-
-int kallsyms_find(const struct kallsyms *ks, uint64_t addr, struct ksym *ret)
-{
-	const struct ksym_tables *t = &ks->tables;
-	const struct ksym_entry *entry;
-	const struct ksym_module *module;
-	uint64_t start;
-
-	if (find_added(ks, addr, ret) == 0)
+	if (ks->count < ks->room)
 		return 0;
-	entry = find_entry(t, addr);
-	if (!entry)
-		return -ENOENT;
-	start = t->base + entry->offset;
-	module = find_module(t, addr);
-	if (module ? start < module->start : addr >= t->text_end)
-		return -ENOENT;
-	*ret = (struct ksym){
-		.name = t->names + (entry->name & KSYM_NAME_MASK),
-		.module = module ? module->name : "",
-		.start = start > addr ? start - t->padding : start,
-		.kind = module ? KSYM_MODULE : KSYM_KERNEL,
-	};
-	return 0;
-}
-
-/* Takes out the entries [from, to). */
-static void drop_added(struct kallsyms *ks, size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++) {
-		ks->added_bytes -= strlen(ks->added[i].name) + 1;
-		free(ks->added[i].name);
-	}
-	if (to > from)
-		memmove(&ks->added[from], &ks->added[to],
-			(ks->added_count - to) * sizeof(*ks->added));
-	ks->added_count -= to - from;
-}
-
-static int reserve_added(struct kallsyms *ks)
-{
-	size_t room = ks->added_room ? 2 * ks->added_room : 16;
-	struct added *added;
-
-	if (ks->added_count < ks->added_room)
-		return 0;
-	if (ks->added_count >= MAX_ADDED) {
-		ks->refused++;
-		return -ENOSPC;
-	}
-	added = realloc(ks->added, room * sizeof(*added));
-	if (!added)
+	codes = realloc(ks->codes, room * sizeof(*codes));
+	if (!codes)
 		return -ENOMEM;
-	ks->added = added;
-	ks->added_room = room;
+	ks->codes = codes;
+	ks->room = room;
+	return 0;
+}
+
+/* One piece of memory with copies of the name and, if it is of a module, of that. */
+static int copy_names(struct code *code, const char *name)
+{
+	size_t name_size = strlen(name) + 1;
+	size_t module_size = code->kind == KSYM_MODULE ? strlen(code->module) + 1 : 0;
+
+	code->name = malloc(name_size + module_size);
+	if (!code->name)
+		return -ENOMEM;
+	memcpy(code->name, name, name_size);
+	if (module_size)
+		code->module = memcpy(code->name + name_size, code->module, module_size);
+	return 0;
+}
+
+/* Puts code, but with a copy of its names, in the place of all that it overlaps. */
+static int insert(struct kallsyms *ks, struct code new, const char *name)
+{
+	size_t at, behind;
+	int err = reserve(ks);
+
+	if (!err)
+		err = copy_names(&new, name);
+	if (err)
+		return err;
+	at = first_code(ks, new.start);
+	for (behind = at; behind < ks->count && ks->codes[behind].start < new.end;)
+		behind++;
+	drop(ks, at, behind);
+	memmove(&ks->codes[at + 1], &ks->codes[at], (ks->count - at) * sizeof(new));
+	ks->codes[at] = new;
+	ks->count++;
+	ks->asked_count += new.asked;
+	ks->names_bytes += name_bytes(&new);
+	return 0;
+}
+
+/* Keeps an answer of the kernel; without memory the next address will be asked about again. */
+static void keep(struct kallsyms *ks, const struct ksymask_code *c)
+{
+	const struct code code = {
+		.start = c->start,
+		.end = c->end,
+		.kind = c->kind,
+		.asked = true,
+		.module = c->module,
+	};
+
+	if (ks->asked_count >= MAX_ASKED)
+		drop_asked(ks);
+	(void)insert(ks, code, c->name);
+}
+
+static int find_asked(struct kallsyms *ks, uint64_t addr, struct ksym *ret)
+{
+	struct ksymask_code c;
+	int err = ksymask_find(ks->ask, addr, &c);
+
+	if (err)
+		return err;
+	keep(ks, &c);
+	*ret = (struct ksym){ c.name, c.module, c.start, c.kind };
+	return 0;
+}
+
+int kallsyms_find(struct kallsyms *ks, uint64_t addr, struct ksym *ret)
+{
+	size_t i = first_code(ks, addr);
+	const struct code *c;
+
+	if (i == ks->count || ks->codes[i].start > addr)
+		return ks->ask ? find_asked(ks, addr, ret) : ksymload_find(&ks->tables, addr, ret);
+	c = &ks->codes[i];
+	*ret = (struct ksym){ c->name, c->module, c->start, c->kind };
 	return 0;
 }
 
 int kallsyms_add(struct kallsyms *ks, enum ksym_kind kind, uint64_t addr, uint32_t size,
 		 const char *name)
 {
-	struct added new = { .start = addr, .end = addr + size, .kind = kind };
-	size_t at, behind;
-	int err;
+	const struct code code = {
+		.start = addr,
+		.end = addr + size,
+		.kind = kind,
+		.module = kind == KSYM_BPF ? "[bpf]" : "",
+	};
 
-	if (new.end <= addr || (kind != KSYM_BPF && kind != KSYM_OTHER))
+	if (code.end <= addr || (kind != KSYM_BPF && kind != KSYM_OTHER))
 		return -EINVAL;
-	err = reserve_added(ks);
-	if (err)
-		return err;
-	new.name = strdup(name);
-	if (!new.name)
-		return -ENOMEM;
-	at = first_added(ks, addr);
-	for (behind = at; behind < ks->added_count && ks->added[behind].start < new.end;)
-		behind++;
-	drop_added(ks, at, behind);
-	memmove(&ks->added[at + 1], &ks->added[at], (ks->added_count - at) * sizeof(new));
-	ks->added[at] = new;
-	ks->added_count++;
-	ks->added_bytes += strlen(name) + 1;
-	return 0;
+	if (ks->count - ks->asked_count >= MAX_ADDED) {
+		ks->refused++;
+		return -ENOSPC;
+	}
+	return insert(ks, code, name);
 }
 
 void kallsyms_del(struct kallsyms *ks, uint64_t addr)
 {
-	size_t i = first_added(ks, addr);
+	size_t i = first_code(ks, addr);
 
-	if (i < ks->added_count && ks->added[i].start == addr)
-		drop_added(ks, i, i + 1);
+	if (i < ks->count && ks->codes[i].start == addr)
+		drop(ks, i, i + 1);
 }
 
 void kallsyms_stats(const struct kallsyms *ks, struct kallsyms_stats *ret)
 {
-	const struct ksym_tables *t = &ks->tables;
-
 	*ret = (struct kallsyms_stats){
-		.symbols = t->count,
-		.added = ks->added_count,
-		.bytes = sizeof(*ks) + t->count * sizeof(*t->symbols) + t->names_size +
-			 t->module_count * sizeof(*t->modules) +
-			 ks->added_room * sizeof(*ks->added) + ks->added_bytes,
+		.symbols = ks->ask ? ks->asked_count : ks->tables.count,
+		.added = ks->count - ks->asked_count,
+		.bytes = sizeof(*ks) + ksymload_bytes(&ks->tables) + ks->room * sizeof(*ks->codes) +
+			 ks->names_bytes,
 		.load_ns = ks->load_ns,
 		.refused = ks->refused,
 	};

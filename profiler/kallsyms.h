@@ -2,10 +2,14 @@
 /*
  * kallsyms.h - names of kernel addresses.
  *
- * Text symbols of the kernel and its modules from /proc/kallsyms, and BPF programs
- * from there and from the side-band. Kept compactly: 8 bytes a symbol and one
- * arena of names. An address that is known to lie in no symbol gets no
- * name rather than that of the symbol before it.
+ * Code that the side-band registered (BPF programs, most of all), and for all other addresses
+ * what the kernel answers when asked. The answers are kept for the whole function, so that few
+ * are needed. Where the kernel cannot be asked, all of /proc/kallsyms is read at the start. An
+ * address that is known to lie in no symbol gets no name rather than that of the symbol before
+ * it.
+ *
+ * No record tells of modules: one that takes the place of another while the addresses of that are
+ * still known is given its names.
  *
  * One thread at a time.
  */
@@ -23,14 +27,14 @@ enum ksym_kind {
 };
 
 struct ksym {
-	const char *name;   /* valid until the next kallsyms_add(), _del() or _free() */
+	const char *name;   /* valid until the next call but kallsyms_stats() and _text_start() */
 	const char *module; /* "" for KSYM_KERNEL and _OTHER, "[bpf]" for BPF, else "[name]" */
 	uint64_t start;	    /* address of the symbol, or of the padding in front of it */
 	enum ksym_kind kind;
 };
 
 struct kallsyms_stats {
-	uint64_t symbols; /* kernel and modules */
+	uint64_t symbols; /* kernel and modules: known answers, or the whole table */
 	uint64_t added;	  /* BPF and others, now */
 	uint64_t bytes;
 	uint64_t load_ns;
@@ -40,15 +44,15 @@ struct kallsyms_stats {
 struct kallsyms;
 
 /**
- * kallsyms_open() - read /proc/kallsyms.
+ * kallsyms_open() - make ready to ask the kernel; else read /proc/kallsyms.
  *
- * Return: 0; -EPERM when the kernel hides its addresses (kptr_restrict is 2, or 1
- * without CAP_SYSLOG; also on lockdown); -ENODATA without a single text symbol;
- * or another -errno of reading.
+ * Return: 0; and where the kernel cannot be asked, -EPERM when it hides its addresses
+ * (kptr_restrict is 2, or 1 without CAP_SYSLOG; also on lockdown), -ENODATA without
+ * a single text symbol, or another -errno of reading.
  */
 int kallsyms_open(struct kallsyms **ret) __attribute__((warn_unused_result));
 
-/** kallsyms_open_at() - the same from other files: tests. @modules may be NULL. */
+/** kallsyms_open_at() - read it all, from these files. @modules_path may be NULL. */
 int kallsyms_open_at(struct kallsyms **ret, const char *kallsyms_path, const char *modules_path)
 	__attribute__((warn_unused_result));
 
@@ -56,10 +60,11 @@ int kallsyms_open_at(struct kallsyms **ret, const char *kallsyms_path, const cha
 void kallsyms_free(struct kallsyms *ks);
 
 /** kallsyms_find() - the symbol of an address. Return: 0, or -ENOENT and @ret untouched. */
-int kallsyms_find(const struct kallsyms *ks, uint64_t addr, struct ksym *ret);
+int kallsyms_find(struct kallsyms *ks, uint64_t addr, struct ksym *ret);
 
 /**
- * kallsyms_text_start() - where the kernel's text begins (_text or _stext, else the first symbol).
+ * kallsyms_text_start() - where the kernel's text begins: _stext, or _text from a table that has
+ * it.
  *
  * Addresses of KSYM_KERNEL minus this reveal nothing of where the kernel was put.
  */

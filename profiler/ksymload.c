@@ -360,6 +360,73 @@ int ksymload_read(struct ksym_tables *ret, const char *kallsyms_path, const char
 	return err;
 }
 
+static uint64_t symbol_start(const struct ksym_tables *t, size_t i)
+{
+	return t->base + t->symbols[i].offset;
+}
+
+/* The symbol whose code, or whose padding before it, holds the address; NULL below the first. */
+static const struct ksym_entry *find_entry(const struct ksym_tables *t, uint64_t addr)
+{
+	size_t low = 0, high = t->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (symbol_start(t, middle) <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < t->count && (t->symbols[low].name & KSYM_PADDED) &&
+	    symbol_start(t, low) - addr <= t->padding)
+		return &t->symbols[low];
+	return low ? &t->symbols[low - 1] : NULL;
+}
+
+/* The module whose code holds the address, or NULL. */
+static const struct ksym_module *find_module(const struct ksym_tables *t, uint64_t addr)
+{
+	size_t low = 0, high = t->module_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (t->modules[middle].start <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && addr < t->modules[low - 1].end ? &t->modules[low - 1] : NULL;
+}
+
+int ksymload_find(const struct ksym_tables *t, uint64_t addr, struct ksym *ret)
+{
+	const struct ksym_entry *entry = find_entry(t, addr);
+	const struct ksym_module *module;
+	uint64_t start;
+
+	if (!entry)
+		return -ENOENT;
+	start = t->base + entry->offset;
+	module = find_module(t, addr);
+	if (module ? start < module->start : addr >= t->text_end)
+		return -ENOENT;
+	*ret = (struct ksym){
+		.name = t->names + (entry->name & KSYM_NAME_MASK),
+		.module = module ? module->name : "",
+		.start = start > addr ? start - t->padding : start,
+		.kind = module ? KSYM_MODULE : KSYM_KERNEL,
+	};
+	return 0;
+}
+
+uint64_t ksymload_bytes(const struct ksym_tables *t)
+{
+	return t->count * sizeof(*t->symbols) + t->names_size +
+	       t->module_count * sizeof(*t->modules);
+}
+
 void ksymload_release(struct ksym_tables *t)
 {
 	free(t->symbols);

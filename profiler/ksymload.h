@@ -2,6 +2,9 @@
 /*
  * ksymload.h - /proc/kallsyms and /proc/modules read into compact tables.
  *
+ * For kernels that cannot be asked (see ksymask.h): reading it all takes tens of milliseconds and 2
+ * MB.
+ *
  * Left out: all but one name of an address, the kernel's init code (its memory has long been
  * given back), and the __pfx_ symbols, which name the padding in front of a function: the
  * function's symbol has a bit instead, and its padding counts as the function.
@@ -12,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "profiler/kallsyms.h"
 
 #define KSYM_PADDED    (1u << 31)
 #define KSYM_NAME_MASK (KSYM_PADDED - 1)
@@ -62,6 +67,12 @@ struct ksym_tables {
  */
 int ksymload_read(struct ksym_tables *ret, const char *kallsyms_path, const char *modules_path)
 	__attribute__((warn_unused_result));
+
+/** ksymload_find() - the symbol of an address. Return: 0, or -ENOENT and @ret untouched. */
+int ksymload_find(const struct ksym_tables *t, uint64_t addr, struct ksym *ret);
+
+/** ksymload_bytes() - what the tables take. */
+uint64_t ksymload_bytes(const struct ksym_tables *t);
 
 /** ksymload_release() - free the tables. */
 void ksymload_release(struct ksym_tables *t);

@@ -21,6 +21,8 @@
 #define EXIT_FAILED  1
 #define EXIT_MISUSED 2
 
+#define COMMAND_GRACE_MS 2000 /* after SIGTERM, before the user is told what is waited for */
+
 static int quiet_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level, (void)format, (void)args;
@@ -56,6 +58,12 @@ static void show_progress(const struct record_totals *t)
 	fflush(stderr);
 }
 
+/* Said while the run goes on; it takes the place of the progress line. */
+static void show_message(const char *text)
+{
+	fprintf(stderr, "%sprofiler: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
+}
+
 static void print_share(const char *what, int64_t part, uint64_t whole)
 {
 	if (part > 0)
@@ -75,7 +83,8 @@ static void explain_losses(const struct record_totals *t)
 		fprintf(stderr, format, t->ring_busy, "a ring was busy");
 	if (t->handoff)
 		fprintf(stderr, format, t->handoff,
-			"the output was too slow; write to a file with -o");
+			t->disk_was_full ? "the disk was full"
+					 : "the output was too slow; write to a file with -o");
 	if (t->output)
 		fprintf(stderr, format, t->output, "the output failed");
 	if (t->stack_lost)
@@ -121,9 +130,24 @@ static void show_summary(const struct record_totals *t, const char *path)
 		fprintf(stderr, "profiler: to look at it: profiler report %s\n", path);
 }
 
+/* The stream is closed; but the shell, or whoever called us, takes us for the command. */
+static void wait_for_command(struct recorder *r, const struct options *o)
+{
+	if (record_wait(r, COMMAND_GRACE_MS))
+		return;
+	if (!o->quiet)
+		fprintf(stderr,
+			"profiler: '%s' has SIGTERM and still runs; waiting for its end, Ctrl-C "
+			"ends the wait\n",
+			o->args[0]);
+	(void)record_wait(r, -1);
+}
+
 static int record(const struct options *o)
 {
 	bool terminal = isatty(STDERR_FILENO) && !o->quiet;
+	const struct record_listener listener = { .progress = terminal ? show_progress : NULL,
+						  .message = show_message };
 	char err[RECORD_ERROR_BYTES];
 	struct record_totals totals;
 	struct recorder *r;
@@ -137,7 +161,7 @@ static int record(const struct options *o)
 	}
 	for (size_t i = 0; !o->quiet && (notice = record_notice(r, i)); i++)
 		fprintf(stderr, "profiler: %s\n", notice);
-	error = record_run(r, terminal ? show_progress : NULL, err, sizeof(err));
+	error = record_run(r, &listener, err, sizeof(err));
 	totals = record_totals(r);
 	if (terminal)
 		fprintf(stderr, "\r\033[K");
@@ -145,6 +169,7 @@ static int record(const struct options *o)
 		fprintf(stderr, "profiler: %s\n", err);
 	if (!o->quiet)
 		show_summary(&totals, record_output_path(r));
+	wait_for_command(r, o);
 	status = error ? EXIT_FAILED : record_exit_status(r);
 	record_close(r);
 	return status;

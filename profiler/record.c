@@ -5,6 +5,7 @@
  * Two threads: this one drains the rings in rounds and never waits for anything but time;
  * the writer thread waits for the output. At the end the order matters: sampling stops, the rings
  * are emptied, the output catches up, and only then is the final ledger made, so that it is exact.
+ * Nothing in it depends on the command: one that goes on is waited for when the stream is closed.
  */
 #include "profiler/recorder.h"
 
@@ -76,7 +77,7 @@ static void follow_hotplug(struct recorder *r)
 	struct cpulist online, came;
 
 	if (cpulist_read("/sys/devices/system/cpu/online", &online) ||
-	    !memcmp(&online, &r->plan.online, sizeof(online)))
+	    cpulist_equal(&online, &r->plan.online))
 		return;
 	for (uint32_t cpu = 0; cpu < r->plan.cpu_limit; cpu++) {
 		bool is = cpulist_has(&online, cpu), was = cpulist_has(&r->plan.online, cpu);
@@ -94,16 +95,39 @@ static void follow_hotplug(struct recorder *r)
 	r->plan.online = online;
 }
 
-static void every_second(struct recorder *r, void (*progress)(const struct record_totals *))
+static void every_second(struct recorder *r, const struct record_listener *listener)
 {
 	struct record_totals totals;
 
 	follow_hotplug(r);
 	account_write(r, false);
-	if (!progress)
+	if (!listener->progress)
 		return;
 	totals = record_totals(r);
-	progress(&totals);
+	listener->progress(&totals);
+}
+
+static const char *output_name(const struct recorder *r)
+{
+	return r->output.path ? r->output.path : "stdout";
+}
+
+/* A full disk is over when all that waited for room is written, not with the first bytes. */
+static void watch_disk(struct recorder *r, const struct record_listener *listener)
+{
+	char text[RECORD_ERROR_BYTES];
+
+	if (!r->disk_full && writer_disk_full(r->writer)) {
+		r->disk_full = r->disk_was_full = true;
+		snprintf(text, sizeof(text),
+			 "the disk is full: waiting for space to write '%s'; samples that do not "
+			 "fit in memory until then are dropped and counted",
+			 output_name(r));
+		listener->message(text);
+	} else if (r->disk_full && handoff_empty(r->handoff) && !writer_error(r->writer)) {
+		r->disk_full = false;
+		listener->message("there is space again: the recording goes on");
+	}
 }
 
 /* One turn of the loop: wait for time or data, then drain. */
@@ -174,50 +198,54 @@ static void let_signals_kill(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Empties everything, makes the final ledger and closes the stream. */
-static void finish(struct recorder *r)
+/*
+ * Empties everything, makes the final ledger and closes the stream. A full disk is not waited for
+ * any longer; and while samples wait for it no ledger would be exact, so then there is none.
+ */
+static int finish(struct recorder *r)
 {
-	int status;
+	bool whole;
+	int error;
 
 	session_disable(r->session);
 	r->end_ns = recorder_now_ns();
-	/* A second Ctrl-C ends it at once: from here it waits for others, the command first. */
+	account_read_idle(r);
+	/* A second Ctrl-C ends it at once: from here it waits for others. */
 	let_signals_kill();
-	if (r->command.pid) {
-		status = command_stop(&r->command);
-		/* -d or a signal to the recorder ended it: that is no failure of the command. */
-		r->exit_status = r->stopped_by && !strcmp(r->stopped_by, "command") ? status : 0;
-	}
+	command_terminate(&r->command);
 	wait_for_writer(r);
 	drain_round(&r->drain, UINT64_MAX);
 	stream_flush(r->stream, NULL);
 	wait_for_writer(r);
-	account_write(r, true);
+	whole = handoff_empty(r->handoff) && account_write(r, true);
 	handoff_close(r->handoff);
 	writer_finish(r->writer);
+	account_count(r);
+	error = output_close(&r->output);
+	if (writer_error(r->writer))
+		return writer_error(r->writer);
+	return whole ? error : -ENOSPC;
 }
 
-static int output_error(struct recorder *r, char *err, size_t err_bytes)
+static int explain_output(const struct recorder *r, int error, char *err, size_t err_bytes)
 {
-	int error = writer_error(r->writer);
-
 	if (error == -EPIPE)
 		snprintf(err, err_bytes,
 			 "the reader of the output has gone; what it read until then is whole");
 	else if (error == -ENOSPC || error == -EDQUOT)
 		snprintf(err, err_bytes,
 			 "the disk is full: '%s' ends early but is readable; make room or use -o",
-			 r->output.path ? r->output.path : "stdout");
+			 output_name(r));
 	else if (error)
-		snprintf(err, err_bytes, "cannot write '%s': %s",
-			 r->output.path ? r->output.path : "stdout", strerror(-error));
+		snprintf(err, err_bytes, "cannot write '%s': %s", output_name(r), strerror(-error));
 	return error;
 }
 
-int record_run(struct recorder *r, void (*progress)(const struct record_totals *), char *err,
+int record_run(struct recorder *r, const struct record_listener *listener, char *err,
 	       size_t err_bytes)
 {
 	uint64_t deadline, next_second, next_epoch;
@@ -225,10 +253,8 @@ int record_run(struct recorder *r, void (*progress)(const struct record_totals *
 
 	if (error) {
 		stop(r, "error");
-		if (r->writer) {
-			finish(r);
-			return error;
-		}
+		if (r->writer)
+			finish(r); /* what went wrong first is what counts */
 		return error;
 	}
 	deadline = r->options->duration_ns ? r->start_ns + r->options->duration_ns : UINT64_MAX;
@@ -238,6 +264,7 @@ int record_run(struct recorder *r, void (*progress)(const struct record_totals *
 		uint64_t now;
 
 		run_round(r, deadline);
+		watch_disk(r, listener);
 		now = recorder_now_ns();
 		if (now >= deadline)
 			stop(r, "duration");
@@ -246,14 +273,33 @@ int record_run(struct recorder *r, void (*progress)(const struct record_totals *
 			next_epoch = now + EPOCH_NS;
 		}
 		if (now >= next_second) {
-			every_second(r, progress);
+			every_second(r, listener);
 			next_second += SECOND_NS * ((now - next_second) / SECOND_NS + 1);
 		}
 		if (stream_age_ns(r->stream, now) >= PACKET_AGE_NS)
 			stream_flush(r->stream, NULL);
 	}
-	finish(r);
-	return output_error(r, err, err_bytes);
+	return explain_output(r, finish(r), err, err_bytes);
+}
+
+bool record_wait(struct recorder *r, int timeout_ms)
+{
+	int status;
+
+	session_close(r->session);
+	sampler_free(r->sampler);
+	sideband_free(r->sideband);
+	r->session = NULL;
+	r->sampler = NULL;
+	r->sideband = NULL;
+	if (timeout_ms < 0)
+		command_wait(&r->command);
+	for (int ms = 0; r->command.pid && !command_ended(&r->command, &status); ms++) {
+		if (ms >= timeout_ms)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
 }
 
 const char *record_output_path(const struct recorder *r)
@@ -263,5 +309,6 @@ const char *record_output_path(const struct recorder *r)
 
 int record_exit_status(const struct recorder *r)
 {
-	return r->exit_status;
+	/* -d or a signal to the recorder ended the others: that is no failure of theirs. */
+	return r->stopped_by && !strcmp(r->stopped_by, "command") ? r->exit_status : 0;
 }

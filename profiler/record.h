@@ -23,6 +23,7 @@ struct recorder;
  * @busy_expected, @busy_blind: of clock events only on CPUs that were busy for more than nine
  *                  tenths of the run: on an idle one the kernel's clock of idle time, in
  *                  steps of 10 ms and without interrupts, is too coarse for a statement
+ * @disk_was_full: the output had no room for some time
  */
 struct record_totals {
 	uint64_t busy_expected;
@@ -44,8 +45,19 @@ struct record_totals {
 	uint64_t user_failed;
 	uint64_t sideband_lost;
 	uint64_t bytes;
+	bool disk_was_full;
 	double seconds;
 	const char *stopped_by;
+};
+
+/**
+ * struct record_listener - who hears of a recording while it goes on
+ * @progress: about once a second; NULL when nobody wants it
+ * @message: something happened that the user should know now; one line
+ */
+struct record_listener {
+	void (*progress)(const struct record_totals *totals);
+	void (*message)(const char *text);
 };
 
 /**
@@ -64,15 +76,22 @@ const char *record_notice(const struct recorder *r, size_t i);
 
 /**
  * record_run() - sample until the run is over
- * @progress: called about once a second; NULL for none
  * @err: on failure, one line: cause; remedy
  *
- * The stream is complete and closed when this returns, on failure as far as it went. Returns 0
- * or -errno.
+ * The stream is complete and closed when this returns, on failure as far as it went. A command
+ * that has not ended got SIGTERM, and may still run: record_wait(). Returns 0 or -errno.
  */
-__attribute__((warn_unused_result)) int record_run(struct recorder *r,
-						   void (*progress)(const struct record_totals *),
-						   char *err, size_t err_bytes);
+__attribute__((warn_unused_result)) int
+record_run(struct recorder *r, const struct record_listener *listener, char *err, size_t err_bytes);
+
+/**
+ * record_wait() - wait for the command's end, after record_run() and record_totals()
+ * @timeout_ms: at most so long; -1 for as long as it takes
+ *
+ * Sampling is taken apart first: a command that will not end costs nothing. Returns false when
+ * the command still runs; without one, true.
+ */
+bool record_wait(struct recorder *r, int timeout_ms);
 
 /** record_totals() - where the samples went; final once record_run() has returned */
 struct record_totals record_totals(const struct recorder *r);

@@ -43,6 +43,8 @@ struct recorder {
 	int signal_fd;
 	int output_failed_fd;
 	int exit_status;
+	bool disk_full; /* the user was told, and not yet that there is room again */
+	bool disk_was_full;
 	struct pollfd *targets; /* a pidfd for each of -p: readable once the process has ended */
 	uint64_t start_ns;
 	uint64_t end_ns;
@@ -71,8 +73,18 @@ __attribute__((warn_unused_result)) int setup_watch(struct recorder *r, int fd, 
 __attribute__((warn_unused_result)) int setup_watch_rings(struct recorder *r);
 
 /**
+ * account_read_idle() - note how long the CPUs were idle
+ *
+ * For the final ledger when sampling has just ended: what comes after does not count.
+ */
+void account_read_idle(struct recorder *r);
+
+/** account_count() - count again for record_totals(), once nothing moves any more */
+void account_count(struct recorder *r);
+
+/**
  * account_write() - put a ledger into the stream, with the packet that is being filled
- * @final: sampling is off and everything is on its way out or through
+ * @final: sampling is off, account_read_idle() was called, and everything is through
  *
  * Returns false when the hand-off had no room.
  */

@@ -33,6 +33,29 @@ struct ledger_sum ledger_sum(const Profiler__Ledger *ledger, uint32_t event)
 	return sum;
 }
 
+/* Can be told from the clock of idle time how many samples there should have been? */
+static bool is_busy(const Profiler__Header *header, const Profiler__LedgerRow *r)
+{
+	bool clock =
+		r->event < header->n_event && !strcmp(header->event[r->event]->unit, "nanoseconds");
+
+	return !clock || r->idle_ns < r->running_ns / 10;
+}
+
+int64_t ledger_busy_blind(const Profiler__Header *header, const Profiler__Ledger *ledger,
+			  uint32_t event)
+{
+	int64_t blind = 0;
+
+	for (size_t i = 0; ledger && i < ledger->n_row; i++) {
+		const Profiler__LedgerRow *r = ledger->row[i];
+
+		if ((event == PROFILE_ALL_EVENTS || r->event == event) && is_busy(header, r))
+			blind += r->blind;
+	}
+	return blind;
+}
+
 static void add_term(char ret[LEDGER_TEXT_MAX], int64_t value, const char *what, bool always)
 {
 	char number[TEXT_NUMBER_MAX];
@@ -49,8 +72,10 @@ const char *ledger_text(const struct profile *p, uint32_t event, char ret[LEDGER
 {
 	const Profiler__Ledger *ledger = profile_ledger(p);
 	struct ledger_sum sum = ledger_sum(ledger, event);
+	int64_t busy = ledger_busy_blind(profile_header(p), ledger, event);
 	char a[TEXT_NUMBER_MAX];
 	char b[TEXT_NUMBER_MAX];
+	char blind[64] = "blind";
 
 	if (!ledger || !ledger->n_row) {
 		snprintf(ret, LEDGER_TEXT_MAX, "none in this stream: losses are unknown");
@@ -61,7 +86,10 @@ const char *ledger_text(const struct profile *p, uint32_t event, char ret[LEDGER
 	add_term(ret, (int64_t)sum.idle, "idle", false);
 	add_term(ret, (int64_t)sum.filtered, "filtered", false);
 	add_term(ret, (int64_t)sum.dropped, "dropped", true);
-	add_term(ret, sum.blind, "blind", true);
+	if (busy != sum.blind)
+		snprintf(blind, sizeof(blind), "blind (%s%s on busy CPUs)", busy < 0 ? "-" : "",
+			 text_count(a, busy < 0 ? -(uint64_t)busy : (uint64_t)busy));
+	add_term(ret, sum.blind, blind, true);
 	add_term(ret, (int64_t)sum.throttled, "throttled", false);
 	add_term(ret, (int64_t)sum.in_flight, "in flight", false);
 	add_term(ret, sum.unaccounted, "unaccounted for", false);

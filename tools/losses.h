@@ -41,12 +41,28 @@ struct ledger_sum {
 struct ledger_sum ledger_sum(const Profiler__Ledger *ledger, uint32_t event);
 
 /**
+ * ledger_busy_blind() - blind samples on CPUs that were busy
+ * @header: of the stream that had the ledger
+ * @ledger: what the stream had, or NULL
+ * @event: index, or PROFILE_ALL_EVENTS
+ *
+ * What a clock event should have been on a CPU that was idle for a tenth of the time or more
+ * follows from the kernel's clock of idle time, too coarse to tell single samples by (see
+ * LedgerRow in stream.proto). Their blind samples are left out; the recorder does the same.
+ *
+ * Return: the sum; below 0 within the error of that clock.
+ */
+int64_t ledger_busy_blind(const Profiler__Header *header, const Profiler__Ledger *ledger,
+			  uint32_t event);
+
+/**
  * ledger_text() - the sums as one sentence
  * @p: a profile that was read
  * @event: index, or PROFILE_ALL_EVENTS
  * @ret: "10,000 expected = 9,900 written + 90 idle + 0 dropped + 10 blind"
  *
- * written, dropped and blind are always there, the other terms where they are not 0.
+ * written, dropped and blind are always there, the other terms where they are not 0. Where not
+ * all blind samples are of busy CPUs it says how many are: "10 blind (2 on busy CPUs)".
  *
  * Return: @ret.
  */

@@ -140,7 +140,8 @@ static void print_event(const struct screen *s, const struct profile *p, uint32_
 {
 	const Profiler__Event *e = profile_header(p)->event[event];
 	struct ledger_sum sum = ledger_sum(profile_ledger(p), event);
-	uint64_t lost = sum.dropped + sum.throttled + (uint64_t)(sum.blind > 0 ? sum.blind : 0);
+	int64_t blind = ledger_busy_blind(profile_header(p), profile_ledger(p), event);
+	uint64_t lost = sum.dropped + sum.throttled + (uint64_t)(blind > 0 ? blind : 0);
 	char name[EVENT_NAME_MAX];
 	char rate[TEXT_NUMBER_MAX];
 	char count[TEXT_NUMBER_MAX];

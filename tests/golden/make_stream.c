@@ -4,7 +4,8 @@
  *
  *	make_stream demo           everything the tools show, in three epochs (see below)
  *	make_stream empty          a recording without a sample
- *	make_stream nothing        one header, no event, no ledger
+ *	make_stream idle           a second of an idle machine: four samples, and the coarse clock
+ *of idle time expected 16 more make_stream nothing        one header, no event, no ledger
  *	make_stream elf PATH BUILD_ID OFFSET...
  *	                           a sample at each OFFSET of a file, and one that returns there;
  *	                           BUILD_ID in hexadecimal digits or "-"
@@ -173,6 +174,24 @@ static void make_empty(bool anything)
 		writer_write_ledger(&w, true);
 }
 
+static void make_idle(void)
+{
+	uint32_t thread, stack;
+	struct writer w;
+
+	writer_begin(&w);
+	w.idle = true;
+	writer_add_event(&w, event_cpu_clock());
+	writer_begin_epoch(&w);
+	thread = writer_add_thread(&w, writer_add_process(&w, 100, "cron", 0), 100, "cron");
+	stack = scene_stack(&w, "kernel:ksys_write+900");
+	for (uint32_t i = 0; i < 4; i++)
+		writer_add_sample(&w, i % 2, 0, thread, 0, stack, 1000000, 1);
+	writer_flush(&w);
+	w.time_ns = START_NS + 1000000000;
+	writer_write_ledger(&w, true);
+}
+
 static void make_elf(const char *path, const char *digits, char **offsets)
 {
 	uint8_t build_id[64];
@@ -293,6 +312,8 @@ int main(int argc, char **argv)
 		make_demo();
 	else if (argc == 2 && !strcmp(argv[1], "empty"))
 		make_empty(true);
+	else if (argc == 2 && !strcmp(argv[1], "idle"))
+		make_idle();
 	else if (argc == 2 && !strcmp(argv[1], "nothing"))
 		make_empty(false);
 	else if (argc > 4 && !strcmp(argv[1], "elf"))

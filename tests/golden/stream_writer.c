@@ -358,9 +358,11 @@ void writer_write_ledger(struct writer *w, bool final)
 			continue;
 		r->cpu = i / EVENTS;
 		r->event = i % EVENTS;
-		r->idle = r->event ? 0 : 20;
-		r->ring_full = r->event ? 0 : 2;
-		r->blind = r->event ? 0 : 1;
+		r->idle = r->event || w->idle ? 0 : 20;
+		r->ring_full = r->event || w->idle ? 0 : 2;
+		r->blind = r->event ? 0 : w->idle ? 8 : 1;
+		r->running_ns = w->time_ns - START_NS;
+		r->idle_ns = w->idle ? r->running_ns - r->running_ns / 100 : 0;
 		r->entries = r->written + r->idle + r->ring_full;
 		r->expected = r->entries + (uint64_t)r->blind;
 		row[ledger.n_row++] = r;

@@ -59,6 +59,7 @@ struct writer {
 	uint64_t sequence, samples, packet_samples, time_ns;
 	uint32_t number;
 	bool header_due;
+	bool idle; /* the CPUs did nothing but what the samples show */
 };
 
 /** writer_add_string() - the id of a string in the epoch, 0 for "" */

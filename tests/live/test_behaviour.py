@@ -175,6 +175,7 @@ def full_disk(env):
         recorder = env.recorder("-a", "--hz", "10000", "-d", "2.5", "-o", path)
         result = env.finish(recorder)
         env.held("full-disk", result)
+        check("not accounted for" not in result.stderr, result.stderr)
         report = env.report(path)
         check(report["samples"] > 1000, f"{report['samples']} samples on the full disk")
         equal(report["damage"], None, "damage")
@@ -182,20 +183,35 @@ def full_disk(env):
 
 @test
 def full_disk_for_a_while(env):
-    """Once there is room again the stream goes on, and the gap is in the ledger."""
+    """
+    Once there is room again the stream goes on, and the gap is in the ledger. Both are said when
+    they happen, once, though the writer tries many times meanwhile.
+    """
     env.busy(30)
-    with SmallDisk(env, 512) as disk:
+    with SmallDisk(env, 512) as disk, open(env.path("said"), "w+") as said:
         filler, path = os.path.join(disk, "filler"), os.path.join(disk, "x.prof")
+
+        def lines(part):
+            said.seek(0)
+            return [line for line in said if part in line]
         with open(filler, "wb") as f:
             f.write(bytes(480 << 10))
-        recorder = env.recorder("-a", "--hz", "1000", "-o", path)
+        recorder = env.recorder("-a", "--hz", "1000", "-o", path, stderr=said)
         env.wait(lambda: os.path.exists(path) and os.path.getsize(path) > 28 << 10, "the disk")
+        env.wait(lambda: lines("waiting for space"), "the message", timeout=1)
         time.sleep(1)
+        for pages in range(119, 116, -1):  # less than waits already
+            os.truncate(filler, pages << 12)
+            time.sleep(0.3)
+        equal(lines("space again"), [], "said before there was enough")
         os.unlink(filler)
+        env.wait(lambda: lines("space again"), "the other message", timeout=1)
         time.sleep(1)
         recorder.send_signal(signal.SIGINT)
-        result = env.finish(recorder)
-        equal(result.code, 0, f"exit code ({result.stderr})")
+        code = recorder.wait(10)
+        said.seek(0)
+        env.held("full-disk-for-a-while", harness.Result(code, None, said.read(), path, 0))
+        equal((len(lines("waiting for space")), len(lines("space again"))), (1, 1), "times said")
         s = checked(path)
         equal(s.final.dropped(), 0, "dropped, though the hand-off had room")
 
@@ -235,6 +251,51 @@ def command_outlived(env):
     env.held("command-outlived", result)
     equal(checked(result.path).final.stopped_by, "duration", "what ended the run")
     check(os.path.exists(env.path("note")), "the command got no SIGTERM")
+
+
+STUBBORN = "trap '' TERM; sleep 2; sleep 2"
+
+
+def only_waits(env, recorder):
+    """The recorder still runs, and no program of it that something else would run."""
+    equal(recorder.poll(), None, "exit code: this test needs the command to go on")
+    folder, left = f"/proc/{recorder.pid}/fd", []
+    for fd in os.listdir(folder):
+        with open(f"{folder}info/{fd}") as info:
+            attached = re.findall(r"link_type:\s*(?:perf_event|raw_tracepoint|tracing)", info.read())
+        left += attached + re.findall("perf_event", os.readlink(f"{folder}/{fd}"))
+    equal(left, [], "attached while it waits")
+
+
+@test
+def command_stubborn(env):
+    """The stream is finished when -d is over, whatever the command does with its SIGTERM."""
+    path = env.path("x.prof")
+    recorder = env.recorder("-d", "0.5", "-o", path, "--", "sh", "-c", STUBBORN)
+    begin = time.monotonic()
+    env.wait(lambda: os.path.exists(path) and b"duration" in open(path, "rb").read(),
+             "the final ledger", timeout=1.5)
+    equal(checked(path).final.stopped_by, "duration", "what ended the run")
+    time.sleep(0.2)
+    only_waits(env, recorder)
+    result = env.finish(recorder)
+    env.held("command-stubborn", result)
+    check(time.monotonic() - begin > 3.5, "it did not wait for the command")
+
+
+@test
+def command_stubborn_with_a_pipe(env):
+    """Who reads the stream need not wait for the command."""
+    recorder = env.recorder("-d", "0.5", "--", "sh", "-c", STUBBORN, stdout=subprocess.PIPE)
+    begin = time.monotonic()
+    data = recorder.stdout.read()
+    check(time.monotonic() - begin < 1.5, f"read for {time.monotonic() - begin:.1f} s")
+    with open(env.path("x.prof"), "wb") as f:
+        f.write(data)
+    equal(checked(f.name).final.stopped_by, "duration", "what ended the run")
+    time.sleep(0.2)
+    only_waits(env, recorder)
+    env.held("command-stubborn", env.finish(recorder))
 
 
 @test

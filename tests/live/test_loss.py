@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses that the tests bring about themselves: the ledger has to show exactly them."""
+import fcntl
 import os
 import signal
 import subprocess
@@ -156,6 +157,27 @@ def stalled_reader(env):
     check(in_last_second > 0, "no samples after the recovery")
     early = sum(1 for x in s.samples if stalled <= x.time_ns < resumed)
     check(early > 0, "what was kept during the stall is not in the stream")
+
+
+@test
+def slow_to_the_end(env):
+    """How long the output takes at the end is no time in which samples were expected."""
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    room = os.write(write_end, bytes(4096))
+    env.busy(1.2)
+    recorder = env.recorder("-a", "--hz", "1000", "-d", "1", stdout=write_end)
+    os.close(write_end)
+    time.sleep(3.5)  # idle CPUs, and a recorder that waits for its reader
+    equal(recorder.poll(), None, "exit code: this test needs it to wait")
+    with open(read_end, "rb") as pipe:
+        data = pipe.read()
+    with open(env.path("x.prof"), "wb") as f:
+        f.write(data[room:])
+    equal(env.finish(recorder).code, 0, "exit code")
+    for row in checked(f.name).final.rows:
+        check(row["idle_ns"] <= row["running_ns"] + 20e6, f"idle while nothing was sampled: {row}")
+        check(row["blind"] > -row["expected"] / 10 - 20, f"fewer expected than there were: {row}")
 
 
 @test

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,53 @@ Test(command, stopped_by_us)
 	cr_assert(eq(int, command_stop(&command), 128 + SIGTERM));
 	cr_assert(zero(int, command_stop(&command)), "nothing to stop any more");
 	cr_assert(not(command_ended(&command, &status)));
+}
+
+/* SIGTERM is asked for without waiting for what the command makes of it. */
+Test(command, terminated_and_waited_for)
+{
+	int status;
+
+	start_shell("trap 'echo term >> $OUT; sleep 0.2; exit 3' TERM; echo > $OUT; "
+		    "while :; do sleep 0.01; done",
+		    false);
+	cr_assert(zero(int, command_release(&command)));
+	while (!size_of_file())
+		sleep_ms(1);
+	command_terminate(&command);
+	cr_assert(not(command_ended(&command, &status)));
+	cr_assert(eq(int, command_wait(&command), 3));
+	cr_assert(eq(long, size_of_file(), 6), "one SIGTERM");
+	command_terminate(&command);
+	cr_assert(zero(int, command_wait(&command)), "it had ended");
+}
+
+/* What is sampled before its exec goes by the program's name. */
+static void check_name(const char *program, const char *name)
+{
+	char copy[64], comm_path[64], comm[32] = "";
+	char *const args[] = { copy, NULL };
+
+	snprintf(copy, sizeof(copy), "%s", program);
+	cr_assert(zero(int, command_start(&command, args, false)));
+	snprintf(comm_path, sizeof(comm_path), "/proc/%d/comm", command.pid);
+	for (int i = 0; i < 1000 && strcmp(comm, name) != 0; i++) {
+		FILE *f = fopen(comm_path, "r");
+
+		cr_assert(f && fgets(comm, sizeof(comm), f));
+		fclose(f);
+		comm[strcspn(comm, "\n")] = '\0';
+		sleep_ms(1);
+	}
+	cr_expect(eq(str, comm, (char *)(uintptr_t)name));
+	command_stop(&command);
+}
+
+Test(command, has_its_name_before_its_release)
+{
+	check_name("/bin/ls", "ls");
+	check_name("make", "make");
+	check_name("./a/program-of-a-long-name", "program-of-a-lo");
 }
 
 /* One that was never released may have SIGTERM blocked: the closed pipe ends it. */

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "profiler/cpulist.h"
 
@@ -35,4 +36,25 @@ Test(cpulist, refuses_the_rest)
 	cr_expect(eq(int, cpulist_parse("0-99999999999999999999", &list), -ERANGE));
 	cr_expect(eq(int, cpulist_read("/nonexistent", &list), -ENOENT));
 	cr_expect(eq(uint, list.count, 77), "untouched on failure");
+}
+
+Test(cpulist, compares_the_cpus_and_nothing_else)
+{
+	struct cpulist a, b;
+
+	memset(&a, 0xaa, sizeof(a)); /* what is between the fields differs */
+	memset(&b, 0x55, sizeof(b));
+	a.count = b.count = 0;
+	memset(a.bits, 0, sizeof(a.bits));
+	memset(b.bits, 0, sizeof(b.bits));
+	cr_expect(cpulist_equal(&a, &b), "both are empty");
+	a.count = b.count = 1;
+	a.bits[0] = 1 << 3;
+	b.bits[0] = 1 << 4;
+	cr_expect(not(cpulist_equal(&a, &b)), "as many, but others");
+	b.bits[0] = 1 << 3;
+	cr_expect(cpulist_equal(&a, &b));
+	a.bits[CPULIST_MAX / 64 - 1] = UINT64_C(1) << 63;
+	a.count++;
+	cr_expect(not(cpulist_equal(&a, &b)), "the last one");
 }

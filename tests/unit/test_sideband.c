@@ -239,6 +239,69 @@ Test(sideband, kernel_symbols_and_loss)
 	cr_expect(eq(int, perfrecord_decode(finish(9), &r), -ENOENT));
 }
 
+/* A KSYMBOL as the kernel makes it for the last of @listeners events that all get the record. */
+static const struct perf_event_header *make_shared_ksymbol(const char *name, unsigned int listeners,
+							   uint64_t time_ns)
+{
+	uint8_t of_long_ago[PERFRECORD_TRAILER];
+	uint16_t size;
+
+	begin(PERF_RECORD_KSYMBOL, 0);
+	add_u64(0xffffffffc0001000);
+	add_u32(300);
+	add_u32(PERF_RECORD_KSYMBOL_TYPE_BPF);
+	add_name(name);
+	(void)finish(time_ns);
+	memset(of_long_ago, 'x', sizeof(of_long_ago));
+	for (unsigned int i = 1; i < listeners; i++)
+		add(of_long_ago, sizeof(of_long_ago));
+	size = (uint16_t)draft.size;
+	memcpy(draft.bytes + offsetof(struct perf_event_header, size), &size, sizeof(size));
+	return (const void *)draft.bytes;
+}
+
+/* For each listener more the kernel says a size that is a trailer larger. */
+Test(sideband, kernel_symbols_that_others_get_too)
+{
+	static const char name[] = "bpf_prog_0123456789abcdef_name";
+	char shorter[sizeof(name)];
+	struct sideband_record r;
+
+	for (unsigned int listeners = 1; listeners <= 4; listeners++) {
+		for (size_t length = 1; length < sizeof(name); length++) {
+			const struct perf_event_header *header;
+
+			snprintf(shorter, length + 1, "%s", name);
+			header = make_shared_ksymbol(shorter, listeners, 4321);
+			cr_expect(eq(u64, perfrecord_time(header), 4321), "%u listeners, '%s'",
+				  listeners, shorter);
+			cr_assert(zero(int, perfrecord_decode(header, &r)));
+			cr_expect(zero(int, strcmp(r.ksymbol.name, shorter)));
+			cr_expect(eq(u64, r.time_ns, 4321));
+			cr_expect(eq(u32, r.pid, 70));
+			cr_expect(eq(u32, r.cpu, 3));
+		}
+	}
+}
+
+/* What follows such a record is where its size says. */
+Test(sideband, records_behind_a_kernel_symbol_that_others_get_too)
+{
+	struct sideband_record r;
+
+	open_made(BUFFER_BYTES - 64); /* and around the end */
+	(void)make_shared_ksymbol("bpf_prog_1_x", 3, 5);
+	put_draft();
+	put_comm("behind", 6);
+	perfbuf_refresh(&made.buffer);
+	cr_assert(zero(int, take(&r)));
+	cr_expect(eq(u64, r.time_ns, 5));
+	cr_assert(zero(int, take(&r)));
+	cr_expect(eq(u64, r.time_ns, 6));
+	cr_expect(zero(int, strcmp(r.comm.name, "behind")));
+	cr_expect(eq(int, take(&r), -ENODATA));
+}
+
 /* Every size short of the whole is refused, and nothing behind it is read. */
 static void check_cuts(void)
 {
