@@ -9,13 +9,15 @@ AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a base Debian 12 lacks, by purpose.
 PACKAGES = gcc libc6-dev cmake ninja-build pkg-config clang llvm bpftool libbpf-dev libelf-dev \
-	libdw-dev libiberty-dev libpfm4-dev zlib1g-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
-PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golang-go python3
-PACKAGES_BENCH = linux-perf bpftrace python3
+	libdw-dev libiberty-dev libpfm4-dev libunwind-dev zlib1g-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
+PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golang-go python3 g++
+PACKAGES_BENCH = linux-perf bpftrace python3 perl sqlite3 nginx-light wrk redis-tools gcc openssl \
+	nodejs xz-utils git
 PACKAGES_TIDY = clang-tidy
 
 # $(call install_packages,PACKAGES): those of them that are missing, asking the network only then.
-# The package lists are fetched when they are empty or too old to find a file.
+# The package lists are fetched when they are empty or too old to find a file. Services of the
+# packages are not started (policy-rc.d, where the administrator has none).
 define install_packages
 	@if ! command -v apt-get >/dev/null; then \
 		echo "make deps knows Debian only; on this system install what these hold: $(1)"; \
@@ -37,6 +39,12 @@ define install_packages
 		}; \
 	fi; \
 	install() { \
+		policy=/usr/sbin/policy-rc.d; \
+		if [ ! -e $$policy ]; then \
+			trap "$$sudo rm -f $$policy" EXIT; \
+			printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy >/dev/null; \
+			$$sudo chmod 755 $$policy; \
+		fi; \
 		$$sudo env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 $$missing >/dev/null; \
 	}; \

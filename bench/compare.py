@@ -102,7 +102,7 @@ def bpf_ns(seen):
 
 def profiler_round(args, work):
     out = os.path.join(work, "profiler.prof")
-    cpu, peak, seen = run([os.path.join(args.build, "bin/profiler"), "-q", "-a", "-e", "cpu-clock",
+    cpu, peak, seen = run([os.path.join(args.build, "bin/profiler"), "-q", "-a", "--call-graph", "fp", "-e", "cpu-clock",
                            "--hz", str(args.hz), "-d", str(args.seconds), "-o", out])
     text = subprocess.run([os.path.join(args.build, "bin/profiler-report"), "--json", out],
                           capture_output=True, text=True, check=True).stdout

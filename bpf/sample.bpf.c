@@ -21,6 +21,7 @@
 #include "bpf/event.h"
 #include "bpf/intern.h"
 #include "bpf/regs.h"
+#include "bpf/walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -28,6 +29,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 filter;		     /* enum filter_bit */
 const volatile __u32 cpu_limit;		     /* CPUs the maps are sized for */
 const volatile __u32 wakeup_bytes;	     /* wake the consumer after so many bytes */
+const volatile __u32 user_walk;		     /* enum user_walk */
+const volatile __u32 snapshot_bytes;	     /* of stack; a multiple of SNAPSHOT_PIECE */
 const volatile __u32 have_task_pt_regs;	     /* the kernel has bpf_task_pt_regs (5.15) */
 const volatile __u64 seed;		     /* random per run */
 const volatile __u8 mode_filter[MAX_EVENTS]; /* enum mode_filter */
@@ -36,8 +39,15 @@ const volatile __u8 weight_shift[MAX_EVENTS];
 /* Raised by the recorder while the programs run. */
 volatile __u64 generation;
 
-/* A frame larger than a whole stack usually is (8 MB) is taken for the end of the chain. */
-#define FRAME_BYTES_MAX (8u << 20)
+/*
+ * Snapshots of a CPU in a window of about 0.13 s, so that a process for which no tables can be had
+ * costs no more than a known amount of time and ring.
+ */
+#define SNAPSHOT_WINDOW_SHIFT 27
+#define SNAPSHOTS_PER_WINDOW  64
+
+/* A read that meets a page which is not there fails whole: the stack is copied in such pieces. */
+#define SNAPSHOT_PIECE 512
 
 /* One ring per CPU; sized and filled by the recorder before attaching. */
 struct {
@@ -60,20 +70,13 @@ struct {
 	__type(value, struct event_counters);
 } counters SEC(".maps");
 
-/* What a CPU works with while it takes a sample; too large for the BPF stack. */
-struct scratch {
-	__u64 unread_bytes; /* bytes put in the ring since the last wake-up */
-	__u64 reserved;
-	bpf_user_pt_regs_t regs;
-	struct stack_record record;
-};
-
+/* A snapshot in the making, by CPU; its real size is set before the load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct snapshot_record));
+} snapshots SEC(".maps");
 
 /* Intern table, index cpu * STACK_SLOTS + slot: the hash of the slot's stack, 0 when empty. */
 struct {
@@ -151,38 +154,43 @@ static __always_inline __u64 wakeup_flag(struct cpu_state *s, __u32 bytes)
 	return BPF_RB_NO_WAKEUP;
 }
 
+/* Where a hash begins, so that nobody can tell which stacks meet in a slot. */
+static __always_inline __u64 hash_seed(void)
+{
+	return seed + generation * INTERN_MUL_A;
+}
+
 /*
- * The hash of the n frames in the CPU's scratch record. Like walk_frame_pointers() a function of
- * its own, not inlined, with numbers for arguments: the verifier then goes through its loop
- * once, and not once for every way that led to it.
+ * The hash of the n frames in the CPU's scratch record that the kernel has walked. Like walk_step()
+ * a function of its own, so that the verifier goes through its loop once.
  */
 __noinline __u64 hash_frames(__u32 cpu, __u32 n)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
-	__u64 a = seed + generation * INTERN_MUL_A, b = ~a;
+	__u64 hash = hash_seed();
 	__u32 i;
 
 	if (!scratch)
 		return 0;
-	for (i = 0; i < MAX_FRAMES; i += 2) {
+	for (i = 0; i < MAX_KERNEL_FRAMES; i++) {
 		if (i >= n)
 			break;
-		a = intern_step(a, scratch->record.frames[i], INTERN_MUL_A);
-		if (i + 1 < n && i + 1 < MAX_FRAMES)
-			b = intern_step(b, scratch->record.frames[i + 1], INTERN_MUL_B);
+		hash = intern_step(hash, scratch->record.frames[i], INTERN_MUL_A);
 	}
-	return intern_final(a, b, n);
+	return hash;
 }
 
 /*
- * Interns the n frames in the CPU's scratch record. Returns slot + 1, or 0 when
- * the ring had no room for a stack that its slot does not hold. taken is the id of the sample's
- * other stack, 0 when it has none yet: that slot must keep its meaning until the sample is out.
+ * Interns the n frames in the CPU's scratch record, whose hash so far is frames_hash. Returns
+ * slot + 1, or 0 when the ring had no room for a stack that its slot does not hold. taken is the
+ * id of the sample's other stack, 0 when it has none yet: that slot must keep its meaning until
+ * the sample is out.
  */
-static __always_inline __u32 intern(struct cpu_state *s, __u32 n, __u32 taken)
+static __always_inline __u32 intern(struct cpu_state *s, __u32 n, __u64 frames_hash, __u32 outcome,
+				    __u32 taken)
 {
 	struct stack_record *record = &s->scratch->record;
-	__u64 hash = hash_frames(s->cpu, n);
+	__u64 hash = intern_final(frames_hash, outcome, n);
 	__u32 slot = intern_slot(hash), index, size;
 	__u64 *held;
 
@@ -202,7 +210,7 @@ static __always_inline __u32 intern(struct cpu_state *s, __u32 n, __u32 taken)
 	record->type = RECORD_STACK;
 	record->size = size;
 	record->slot = slot;
-	record->reserved = 0;
+	record->outcome = outcome;
 	record->hash = hash;
 	/* The verifier wants the bound on the very value that is passed. */
 	barrier_var(size);
@@ -220,16 +228,16 @@ static __always_inline __u32 intern(struct cpu_state *s, __u32 n, __u32 taken)
 /* Walks the kernel's stack; returns its id, adds what went wrong to *flags. */
 static __always_inline __u32 kernel_stack(void *ctx, struct cpu_state *s, __u8 *flags)
 {
-	long bytes = bpf_get_stack(ctx, s->scratch->record.frames, MAX_FRAMES * 8, 0);
+	long bytes = bpf_get_stack(ctx, s->scratch->record.frames, MAX_KERNEL_FRAMES * 8, 0);
 	__u32 n = (__u32)bytes / 8, id;
 
-	if (bytes <= 0 || n > MAX_FRAMES)
+	if (bytes <= 0 || n > MAX_KERNEL_FRAMES)
 		return 0;
-	if (n == MAX_FRAMES) {
+	if (n == MAX_KERNEL_FRAMES) {
 		*flags |= SAMPLE_KERNEL_TRUNCATED;
 		s->counters->kernel_truncated++;
 	}
-	id = intern(s, n, 0);
+	id = intern(s, n, hash_frames(s->cpu, n), 0, 0);
 	if (!id)
 		*flags |= SAMPLE_KERNEL_LOST;
 	return id;
@@ -251,6 +259,7 @@ static __always_inline bool find_user_regs(struct bpf_perf_event_data *ctx, stru
 	barrier_var(ret->ip);
 	barrier_var(ret->sp);
 	barrier_var(ret->fp);
+	barrier_var(ret->bx);
 	barrier_var(user64);
 	if (!in_kernel)
 		return user64;
@@ -261,72 +270,201 @@ static __always_inline bool find_user_regs(struct bpf_perf_event_data *ctx, stru
 	return REGS_USER64(saved);
 }
 
-/*
- * Follows the chain of frame pointers. A frame lies above the one it was called from, and near:
- * what does not is not a frame pointer but whatever else the register holds, and is not
- * read. (The kernel's own walker reads it, and mostly ends each stack with a page fault.)
- *
- * Leaves the addresses in the CPU's scratch record. Returns how many, with WALK_FAILED added
- * when the last frame pointer could not be followed for want of memory behind it.
- */
-#define WALK_FAILED (1u << 16)
-__noinline __u32 walk_frame_pointers(__u32 cpu, __u64 ip, __u64 sp, __u64 fp)
+/* The leaf's registers, all of them: those of the sample, ... */
+static __noinline void copy_sampled_registers(struct bpf_perf_event_data *ctx, __u64 *to)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
-	__u64 frame[2]; /* the caller's frame pointer, the return address */
-	__u32 i;
+	REGS_TO_DWARF(&ctx->regs, to);
+}
 
-	if (!scratch)
-		return 0;
-	scratch->record.frames[0] = ip;
-	for (i = 1; i < MAX_FRAMES; i++) {
-		if ((fp & 7) || fp < sp || fp - sp > FRAME_BYTES_MAX)
-			return i;
-		if (bpf_probe_read_user(frame, sizeof(frame), (void *)fp))
-			return i | WALK_FAILED;
-		if (!frame[1])
-			return i;
-		scratch->record.frames[i] = RETURN_ADDRESS(frame[1]);
-		sp = fp + sizeof(frame);
-		fp = frame[0];
+/* ... or those that find_user_regs() left in the CPU's scratch. */
+static __noinline void copy_saved_registers(const bpf_user_pt_regs_t *saved, __u64 *to)
+{
+	REGS_TO_DWARF(saved, to);
+}
+
+static __always_inline void copy_registers(struct bpf_perf_event_data *ctx, struct cpu_state *s,
+					   bool in_kernel)
+{
+	struct walk *w = &s->scratch->walk;
+
+	if (w->has_registers)
+		return;
+	if (in_kernel)
+		copy_saved_registers(&s->scratch->regs, w->registers);
+	else
+		copy_sampled_registers(ctx, w->registers);
+	w->has_registers = 1;
+}
+
+/* Of the registers that find_user_regs() left in the CPU's scratch. */
+static __always_inline bool in_syscall(const struct cpu_state *s, bool in_kernel)
+{
+	return in_kernel && REGS_IN_SYSCALL(&s->scratch->regs);
+}
+
+/* Walks the stack that begins with the walk's registers, into the scratch record. */
+static __always_inline void walk_user(struct bpf_perf_event_data *ctx, struct cpu_state *s,
+				      __u32 pid, bool in_kernel)
+{
+	struct walk *w = &s->scratch->walk;
+	__u32 i, step;
+	__u64 range;
+
+	w->bytes = 0;
+	w->frames = 0;
+	w->hash = hash_seed();
+	w->outcome = 0;
+	w->is_leaf = 1;
+	w->is_return = in_syscall(s, in_kernel);
+	w->has_registers = 0;
+	w->frame_pointers = user_walk == USER_WALK_FRAME_POINTERS;
+	if (user_walk == USER_WALK_SNAPSHOTS) {
+		s->scratch->record.frames[0] = w->regs.ip;
+		w->frames = 1;
+		w->hash = intern_step(w->hash, w->regs.ip, INTERN_MUL_A);
+		w->outcome = STACK_OUTCOME(STACK_BEYOND, STACK_BY_TABLE);
+		return;
 	}
-	return i;
+	if (user_walk == USER_WALK_TABLES) {
+		range = find_process(pid);
+		w->first = range >> 32;
+		w->count = (__u32)range;
+	}
+	step = walk_step(s->cpu);
+	if (step == WALK_REGISTERS) {
+		copy_registers(ctx, s, in_kernel);
+		step = walk_step(s->cpu);
+	}
+	for (i = 0; i < MAX_FRAMES / WALK_STEPS && step == WALK_ON; i++)
+		step = walk_steps(s->cpu);
+}
+
+/* Copies the stack from @sp up, as far as it is there. Returns how many bytes that is. */
+__noinline __u32 copy_stack(__u32 cpu, __u64 sp)
+{
+	struct snapshot_record *record = bpf_map_lookup_elem(&snapshots, &cpu);
+	__u32 at;
+
+	if (!record)
+		return 0;
+	for (at = 0; at < snapshot_bytes; at += SNAPSHOT_PIECE)
+		if (bpf_probe_read_user(record->stack + at, SNAPSHOT_PIECE, (void *)(sp + at)))
+			break;
+	return at;
+}
+
+/* A CPU may take a snapshot when it has credit, and leaves half of the ring to the samples. */
+static __always_inline bool may_take_snapshot(struct cpu_state *s, __u64 time_ns)
+{
+	struct scratch *scratch = s->scratch;
+	__u64 window = time_ns >> SNAPSHOT_WINDOW_SHIFT;
+
+	if (user_walk != USER_WALK_SNAPSHOTS) {
+		if (window != scratch->snapshot_window) {
+			scratch->snapshot_window = window;
+			scratch->snapshot_credit = SNAPSHOTS_PER_WINDOW;
+		}
+		if (!scratch->snapshot_credit)
+			return false;
+		scratch->snapshot_credit--;
+	}
+	return bpf_ringbuf_query(s->ring, BPF_RB_AVAIL_DATA) < wakeup_bytes;
+}
+
+/*
+ * Puts a snapshot of the thread's stack into the ring, and wakes the recorder: what the walker
+ * lacked is loaded, and the next sample of the kind needs no snapshot.
+ */
+static __always_inline bool take_snapshot(struct bpf_perf_event_data *ctx, struct cpu_state *s,
+					  const struct sample_event *sample, bool in_kernel)
+{
+	struct snapshot_record *record = bpf_map_lookup_elem(&snapshots, &s->cpu);
+	struct walk *w = &s->scratch->walk;
+	__u64 sp, flags;
+	__u32 size;
+
+	if (!record || !may_take_snapshot(s, sample->time_ns))
+		return false;
+	copy_registers(ctx, s, in_kernel);
+	record->type = RECORD_SNAPSHOT;
+	record->pid = sample->pid;
+	record->tid = sample->tid;
+	record->time_ns = sample->time_ns;
+	record->outcome = w->outcome;
+	record->leaf = w->registers[USER_IP_NUMBER] - in_syscall(s, in_kernel);
+	__builtin_memcpy(record->registers, w->registers, sizeof(record->registers));
+	sp = w->registers[USER_SP_NUMBER];
+	record->stack_bytes = copy_stack(s->cpu, sp);
+	size = SNAPSHOT_RECORD_HEADER + record->stack_bytes;
+	record->size = size;
+	flags = user_walk == USER_WALK_SNAPSHOTS ? wakeup_flag(s, size) : BPF_RB_FORCE_WAKEUP;
+	barrier_var(size);
+	if (size > SNAPSHOT_RECORD_HEADER + snapshot_bytes ||
+	    bpf_ringbuf_output(s->ring, record, size, flags))
+		return false;
+	s->counters->snapshots++;
+	return true;
 }
 
 /* What find_user_regs() cannot give: the kernel's walker, for older kernels and 32-bit code. */
 static __always_inline __u32 kernel_walks_user(void *ctx, struct cpu_state *s)
 {
-	long bytes =
-		bpf_get_stack(ctx, s->scratch->record.frames, MAX_FRAMES * 8, BPF_F_USER_STACK);
+	long bytes = bpf_get_stack(ctx, s->scratch->record.frames, MAX_KERNEL_FRAMES * 8,
+				   BPF_F_USER_STACK);
 
 	return bytes < 0 ? 0 : (__u32)bytes / 8;
 }
 
-static __always_inline __u32 user_stack(struct bpf_perf_event_data *ctx, struct cpu_state *s,
-					bool in_kernel, __u32 kernel_id, __u8 *flags)
+/*
+ * In exec and exit the kernel takes the address space away, and runs on. What the registers say
+ * belongs to nothing any more, or to the program that comes: there is no user stack then.
+ */
+static __always_inline bool stack_has_gone(const struct walk *w)
 {
-	struct user_regs regs;
-	__u32 n, id;
+	__u64 word;
 
-	if ((!in_kernel || have_task_pt_regs) && find_user_regs(ctx, s, in_kernel, &regs))
-		n = walk_frame_pointers(s->cpu, regs.ip, regs.sp, regs.fp);
-	else
+	return bpf_probe_read_user(&word, sizeof(word), (void *)w->regs.sp) != 0;
+}
+
+/* Walks the user stack; puts its id into the sample, and what went wrong. */
+static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct cpu_state *s,
+				       bool in_kernel, struct sample_event *sample)
+{
+	struct walk *w = &s->scratch->walk;
+	__u32 n, outcome, end;
+	__u64 hash;
+
+	if ((!in_kernel || have_task_pt_regs) && find_user_regs(ctx, s, in_kernel, &w->regs)) {
+		walk_user(ctx, s, sample->pid, in_kernel);
+		n = w->frames;
+		hash = w->hash;
+		outcome = w->outcome;
+	} else {
 		n = kernel_walks_user(ctx, s);
-	if (n & WALK_FAILED) {
-		n -= WALK_FAILED;
-		*flags |= SAMPLE_USER_FAILED;
-		s->counters->user_failed++;
+		hash = hash_frames(s->cpu, n);
+		outcome = STACK_OUTCOME(STACK_CHAIN_END, STACK_BY_FRAME_POINTER);
 	}
 	if (n == 0 || n > MAX_FRAMES) /* none: a kernel thread */
-		return 0;
-	if (n == MAX_FRAMES) {
-		*flags |= SAMPLE_USER_TRUNCATED;
-		s->counters->user_truncated++;
+		return;
+	end = STACK_END(outcome);
+	if (in_kernel && n == 1 && end != STACK_COMPLETE && stack_has_gone(w)) {
+		sample->flags |= SAMPLE_USER_FAILED;
+		s->counters->user_failed++;
+		return;
 	}
-	id = intern(s, n, kernel_id);
-	if (!id)
-		*flags |= SAMPLE_USER_LOST;
-	return id;
+	if (end == STACK_UNREADABLE) {
+		sample->flags |= SAMPLE_USER_FAILED;
+		s->counters->user_failed++;
+	} else if (end == STACK_MAX_FRAMES) {
+		sample->flags |= SAMPLE_USER_TRUNCATED;
+		s->counters->user_truncated++;
+	} else if (end >= STACK_NO_PROCESS && end <= STACK_BEYOND &&
+		   take_snapshot(ctx, s, sample, in_kernel)) {
+		sample->flags |= SAMPLE_SNAPSHOT;
+	}
+	sample->user_stack = intern(s, n, hash, outcome, sample->kernel_stack);
+	if (!sample->user_stack)
+		sample->flags |= SAMPLE_USER_LOST;
 }
 
 /* Finds the CPU's counters, scratch and ring, and counts the run; the ring may be missing. */
@@ -354,22 +492,22 @@ static __always_inline bool wrong_mode(__u32 event, bool in_kernel)
 	return (mode == MODE_USER_ONLY && in_kernel) || (mode == MODE_KERNEL_ONLY && !in_kernel);
 }
 
-/* The stacks of a sample: into *user and *kernel their ids, into *flags what went wrong. */
+/* The stacks of a sample, and what went wrong with them. */
 static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct cpu_state *s,
-					bool in_kernel, __u32 *user, __u32 *kernel, __u8 *flags)
+					bool in_kernel, struct sample_event *sample)
 {
 	if (filter & FILTER_NO_STACKS) {
-		__u32 *leaf = in_kernel ? kernel : user;
+		__u32 *leaf = in_kernel ? &sample->kernel_stack : &sample->user_stack;
 
 		s->scratch->record.frames[0] = PT_REGS_IP(&ctx->regs);
-		*leaf = intern(s, 1, 0);
+		*leaf = intern(s, 1, hash_frames(s->cpu, 1), 0, 0);
 		if (!*leaf)
-			*flags |= in_kernel ? SAMPLE_KERNEL_LOST : SAMPLE_USER_LOST;
+			sample->flags |= in_kernel ? SAMPLE_KERNEL_LOST : SAMPLE_USER_LOST;
 		return;
 	}
 	if (in_kernel)
-		*kernel = kernel_stack(ctx, s, flags);
-	*user = user_stack(ctx, s, in_kernel, *kernel, flags);
+		sample->kernel_stack = kernel_stack(ctx, s, &sample->flags);
+	user_stack(ctx, s, in_kernel, sample);
 }
 
 static __always_inline void submit(struct cpu_state *s, const struct sample_event *sample)
@@ -434,8 +572,27 @@ static __always_inline int take_sample(struct bpf_perf_event_data *ctx, __u32 ev
 	sample.weight = shifted_weight(period, event);
 	sample.cpu = s.cpu;
 	sample.event = event;
-	take_stacks(ctx, &s, in_kernel, &sample.user_stack, &sample.kernel_stack, &sample.flags);
+	take_stacks(ctx, &s, in_kernel, &sample);
 	submit(&s, &sample);
+	return 0;
+}
+
+/*
+ * A process executes another program: the walker must not look up the new one's addresses in the
+ * old one's mappings until the recorder has heard of it.
+ */
+SEC("raw_tp/sched_process_exec")
+int forget_process(void *ctx)
+{
+	__u32 i, pid = bpf_get_current_pid_tgid() >> 32, slot = unwind_process_slot(pid);
+
+	(void)ctx;
+	for (i = 0; i < UNWIND_PROBES; i++) {
+		struct unwind_process *p = &unwind_processes[(slot + i) & (UNWIND_PROCESSES - 1)];
+
+		if (p->pid == pid)
+			p->range = 0;
+	}
 	return 0;
 }
 

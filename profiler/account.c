@@ -56,10 +56,33 @@ void account_count(struct recorder *r)
 	make_rows(r, true);
 }
 
+/* Fills the two arrays; returns how many there are. */
+static size_t list_stacks(const struct resolver *r, Profiler__StackCount *counts,
+			  Profiler__StackCount **list)
+{
+	size_t n = 0;
+
+	for (int how = 0; how < STACK_HOWS; how++) {
+		for (int end = 0; end < STACK_ENDS; end++) {
+			if (!r->outcomes[how][end])
+				continue;
+			profiler__stack_count__init(&counts[n]);
+			counts[n].how = (Profiler__StackCount__How)how;
+			counts[n].end = (Profiler__StackCount__End)end;
+			counts[n].samples = r->outcomes[how][end];
+			list[n] = &counts[n];
+			n++;
+		}
+	}
+	return n;
+}
+
 bool account_write(struct recorder *r, bool final)
 {
 	Profiler__Ledger ledger = PROFILER__LEDGER__INIT;
 	Profiler__ProgramRuns runs[MAX_EVENTS], *run_list[MAX_EVENTS];
+	Profiler__StackCount stacks[STACK_HOWS * STACK_ENDS];
+	Profiler__StackCount *stack_list[STACK_HOWS * STACK_ENDS];
 	struct sideband_stats sideband;
 	struct procmap_stats processes;
 	char stopped_by[32];
@@ -75,6 +98,8 @@ bool account_write(struct recorder *r, bool final)
 	ledger.stacks_unresolved = r->resolver.unresolved;
 	ledger.unknown_process = processes.unknown;
 	ledger.packets_dropped = stream_packets_dropped(r->stream);
+	ledger.n_stacks = list_stacks(&r->resolver, stacks, stack_list);
+	ledger.stacks = stack_list;
 	if (final) {
 		snprintf(stopped_by, sizeof(stopped_by), "%s", r->stopped_by);
 		ledger.stopped_by = stopped_by;
@@ -100,6 +125,11 @@ struct record_totals record_totals(const struct recorder *r)
 	};
 	struct sideband_stats sideband;
 
+	for (int how = 0; r->completer && how < STACK_HOWS; how++) {
+		t.stacks_whole += r->resolver.outcomes[how][STACK_COMPLETE];
+		for (int end = 0; end < STACK_ENDS; end++)
+			t.stacks += r->resolver.outcomes[how][end];
+	}
 	sideband_stats(r->sideband, &sideband);
 	t.sideband_lost = sideband.lost;
 	t.seconds = (double)((r->end_ns ? r->end_ns : recorder_now_ns()) - r->start_ns) / 1e9;

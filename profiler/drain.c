@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "profiler/completer.h"
 #include "profiler/kallsyms.h"
 #include "profiler/parse.h"
 #include "profiler/procmap.h"
@@ -29,7 +30,30 @@
  */
 #define ROUNDS_PER_GENERATION 2
 
-/* Takes the samples of a CPU that are older than @until_ns, and the stacks before them. */
+static void take_snapshot(struct drain *d, uint32_t cpu, const struct snapshot_record *snapshot)
+{
+	const struct thread *thread;
+
+	unwind_job_free(d->snapshots[cpu]); /* its sample found no room in the ring */
+	thread = d->completer ? procmap_thread(d->procmap, snapshot->pid, snapshot->tid) : NULL;
+	d->snapshots[cpu] =
+		thread ? completer_snapshot(d->completer, snapshot, thread->process) : NULL;
+}
+
+static void take_sample(struct drain *d, uint32_t cpu, const struct sample_event *sample)
+{
+	struct unwind_job *job = d->snapshots[cpu];
+
+	d->snapshots[cpu] = NULL;
+	if (job && !(sample->flags & SAMPLE_SNAPSHOT)) {
+		unwind_job_free(job);
+		job = NULL;
+	}
+	if (!job || !resolve_hold(d->resolver, job, sample))
+		resolve_sample(d->resolver, sample);
+}
+
+/* Takes the samples of a CPU that are older than @until_ns, and what belongs to them. */
 static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 {
 	struct ring *ring = sampler_ring(d->sampler, cpu);
@@ -42,14 +66,19 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 	begin = ring->position;
 	while ((record = ring_peek(ring, d->limits[cpu], &bytes))) {
 		const struct sample_event *sample = parse_sample(record, bytes, cpu);
+		const struct snapshot_record *snapshot;
 		const struct stack_record *stack;
 
 		if (sample) {
 			if (sample->time_ns >= until_ns)
 				break;
-			resolve_sample(d->resolver, sample);
+			take_sample(d, cpu, sample);
 		} else if ((stack = parse_stack(record, bytes, &n))) {
 			stacks_put(d->stacks, cpu, stack, n);
+		} else if ((snapshot = parse_snapshot(record, bytes))) {
+			if (snapshot->time_ns >= until_ns)
+				break;
+			take_snapshot(d, cpu, snapshot);
 		} else {
 			d->invalid++;
 		}
@@ -75,9 +104,25 @@ static void apply_ksymbol(struct kallsyms *kallsyms, const struct sideband_ksymb
 		return; /* counted there; frames in it stay unnamed */
 }
 
+/* Samples whose stacks are back. */
+static void take_held(struct drain *d)
+{
+	struct held_sample *held;
+
+	while ((held = completer_next(d->completer))) {
+		resolve_held(d->resolver, held);
+		completer_release(d->completer, held);
+	}
+}
+
 void drain_round(struct drain *d, uint64_t cut_ns)
 {
 	const struct sideband_record *record;
+
+	if (d->completer) {
+		completer_tick(d->completer);
+		take_held(d);
+	}
 
 	for (uint32_t cpu = 0; cpu < d->cpus; cpu++) {
 		struct ring *ring = sampler_ring(d->sampler, cpu);
@@ -91,6 +136,8 @@ void drain_round(struct drain *d, uint64_t cut_ns)
 			apply_ksymbol(d->kallsyms, &record->ksymbol);
 		else
 			procmap_apply(d->procmap, record);
+		if (d->completer)
+			completer_applied(d->completer, record);
 	}
 	drain_rings(d, cut_ns);
 	procmap_tick(d->procmap, cut_ns);

@@ -5,16 +5,20 @@
 
 #include <stdint.h>
 
+struct completer;
 struct kallsyms;
 struct procmap;
 struct resolver;
 struct sampler;
 struct sideband;
 struct stacks;
+struct unwind_job;
 
 /**
  * struct drain - what a round works on, all of it the caller's
  * @cpus: CPU numbers are below this
+ * @completer: NULL where the walker has no tables
+ * @snapshots: by CPU, the snapshot that waits for its sample, or NULL
  * @limits: room for one position per CPU
  * @invalid: counts ring records that were not valid
  * @rounds_in_generation: since the stacks were last forgotten
@@ -26,6 +30,8 @@ struct drain {
 	struct kallsyms *kallsyms;
 	struct stacks *stacks;
 	struct resolver *resolver;
+	struct completer *completer;
+	struct unwind_job **snapshots;
 	uint32_t cpus;
 	unsigned long *limits;
 	uint64_t invalid;

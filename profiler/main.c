@@ -121,6 +121,9 @@ static void show_summary(const struct record_totals *t, const char *path)
 		fprintf(stderr, ", %" PRIu64 " idle", t->idle);
 	if (t->filtered)
 		fprintf(stderr, ", %" PRIu64 " filtered", t->filtered);
+	if (t->stacks)
+		fprintf(stderr, ", %.1f %% of user stacks whole",
+			100.0 * (double)t->stacks_whole / (double)t->stacks);
 	fprintf(stderr, "; ");
 	print_size(stderr, t->bytes);
 	fprintf(stderr, " written%s%s\n", path ? " to " : "", path ? path : "");

@@ -56,7 +56,7 @@ static const struct option_row rows[] = {
 	{ NULL, 'e', "event", "NAME", "event to sample (repeatable; default cpu-clock)" },
 	{ NULL, KEY_HW_EVENTS, "hw-events", NULL, "cycles, instructions, cache and branch misses" },
 	{ NULL, KEY_LIST_EVENTS, "list-events", NULL, "show the events that open here, and end" },
-	{ NULL, KEY_CALL_GRAPH, "call-graph", "HOW", "fp (frame pointers), none, auto (default)" },
+	{ NULL, KEY_CALL_GRAPH, "call-graph", "HOW", "auto (default), fp, none, dwarf[,BYTES]" },
 	{ NULL, KEY_IDLE, "idle", NULL, "write samples of idle CPUs too" },
 	{ NULL, KEY_STRICT, "strict", NULL, "refuse a substitute for what was asked for" },
 	{ "Run and output", 'd', "duration", "SEC", "end after this time; fractions are fine" },
@@ -202,16 +202,31 @@ static int set_output(const struct parser *p, const char *path)
 	return 0;
 }
 
+/* HOW, and for those that take snapshots HOW,BYTES. */
 static int set_call_graph(const struct parser *p, const char *how)
 {
-	if (!strcmp(how, "fp") || !strcmp(how, "auto"))
-		p->options->call_graph = CALL_GRAPH_FP;
-	else if (!strcmp(how, "none"))
-		p->options->call_graph = CALL_GRAPH_NONE;
-	else if (!strcmp(how, "dwarf"))
-		return fail(p, "--call-graph dwarf is not supported yet; use fp, none or auto");
-	else
-		return fail(p, "--call-graph '%.40s': not one of fp, none, auto", how);
+	static const char *const names[] = {
+		[CALL_GRAPH_AUTO] = "auto",
+		[CALL_GRAPH_FP] = "fp",
+		[CALL_GRAPH_DWARF] = "dwarf",
+		[CALL_GRAPH_NONE] = "none",
+	};
+	size_t word = strcspn(how, ","), i = 0;
+	uint64_t bytes = OPTIONS_DEFAULT_SNAPSHOT;
+
+	while (i < sizeof(names) / sizeof(*names) &&
+	       (strlen(names[i]) != word || strncmp(names[i], how, word) != 0))
+		i++;
+	if (i == sizeof(names) / sizeof(*names))
+		return fail(p, "--call-graph '%.40s': not one of auto, fp, dwarf, none", how);
+	p->options->call_graph = (enum call_graph)i;
+	p->options->snapshot_bytes = 0;
+	if (i != CALL_GRAPH_AUTO && i != CALL_GRAPH_DWARF)
+		return how[word] ? fail(p, "--call-graph %s takes no size", names[i]) : 0;
+	if (how[word] && set_number(p, "--call-graph", how + word + 1, MAX_SNAPSHOT_BYTES, &bytes))
+		return -EINVAL;
+	p->options->snapshot_bytes = (uint32_t)((bytes + OPTIONS_SNAPSHOT_PIECE - 1) /
+						OPTIONS_SNAPSHOT_PIECE * OPTIONS_SNAPSHOT_PIECE);
 	return 0;
 }
 
@@ -436,7 +451,10 @@ static void fill_defaults(struct options *o)
 
 int options_parse(int argc, char **argv, struct options *ret, char *err, size_t err_bytes)
 {
-	struct options options = { .action = ACTION_RECORD };
+	struct options options = {
+		.action = ACTION_RECORD,
+		.snapshot_bytes = OPTIONS_DEFAULT_SNAPSHOT,
+	};
 	const struct parser p = { &options, err, err_bytes };
 
 	int error = parse_options(&p, argc, argv);

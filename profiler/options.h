@@ -20,6 +20,10 @@
 #define OPTIONS_MAX_CGROUPS 16
 #define OPTIONS_ERROR_BYTES 256
 
+/* What is read of a stack in one piece: a snapshot is as many of them. */
+#define OPTIONS_SNAPSHOT_PIECE	 512
+#define OPTIONS_DEFAULT_SNAPSHOT 32768
+
 #define OPTIONS_DEFAULT_HZ 99 /* not 100: does not beat with timers of the machine */
 
 enum options_action {
@@ -31,7 +35,10 @@ enum options_action {
 };
 
 enum call_graph {
-	CALL_GRAPH_FP, /* also what "auto" means for now */
+	CALL_GRAPH_AUTO,  /* unwind tables; a snapshot, then frame pointers, where they do not reach
+			   */
+	CALL_GRAPH_FP,	  /* frame pointers and nothing else */
+	CALL_GRAPH_DWARF, /* a snapshot of every sample */
 	CALL_GRAPH_NONE,
 };
 
@@ -51,6 +58,7 @@ enum call_graph {
  * @duration_ns: -d, 0 for no limit
  * @output: -o, "-" for stdout, NULL if not given
  * @call_graph: how to get call chains
+ * @snapshot_bytes: of stack in a snapshot; 0 for CALL_GRAPH_FP and _NONE
  * @idle: write samples of the idle task
  * @strict: refuse a substitute for what was asked for
  * @kernel_addresses: record raw kernel addresses
@@ -79,6 +87,7 @@ struct options {
 	uint64_t duration_ns;
 	const char *output;
 	enum call_graph call_graph;
+	uint32_t snapshot_bytes;
 	bool idle;
 	bool strict;
 	bool kernel_addresses;

@@ -57,4 +57,21 @@ static inline const struct stack_record *parse_stack(const void *record, uint32_
 	return s;
 }
 
+/**
+ * parse_snapshot() - a record as a snapshot of a user stack
+ * @record: from ring_peek(), 8-byte aligned
+ * @bytes: its length
+ *
+ * Returns @record, or NULL when it is not a snapshot, or not a valid one.
+ */
+static inline const struct snapshot_record *parse_snapshot(const void *record, uint32_t bytes)
+{
+	const struct snapshot_record *s = record;
+
+	if (bytes < SNAPSHOT_RECORD_HEADER || bytes > sizeof(*s) || s->type != RECORD_SNAPSHOT ||
+	    s->size != bytes || s->stack_bytes != bytes - SNAPSHOT_RECORD_HEADER)
+		return NULL;
+	return s;
+}
+
 #endif /* PROFILER_PARSE_H */

@@ -21,11 +21,15 @@
 /*
  * A CPU's ring holds what comes in RING_SECONDS, three rounds of the drain loop, so that it
  * may come late on a busy machine. 72 bytes a sample: 40 for itself in the ring, 32 for new stacks.
+ * A ring that takes a snapshot now and then has room for some beside the samples; where every
+ * sample has one, they decide.
  */
-#define RING_SECONDS	  0.35
-#define RING_SAMPLE_BYTES 72
-#define RING_BYTES_MIN	  (64u << 10)
-#define RING_BYTES_MAX	  (1u << 20)
+#define RING_SECONDS	   0.35
+#define RING_SAMPLE_BYTES  72
+#define RING_BYTES_MIN	   (64u << 10)
+#define RING_BYTES_MAX	   (1u << 20)
+#define RING_SNAPSHOTS	   8
+#define RING_SNAPSHOTS_MAX (16u << 20)
 /* With -c nobody knows the rate. */
 #define RING_BYTES_UNKNOWN (512u << 10)
 
@@ -207,10 +211,17 @@ static int set_rates(struct plan *plan, const struct options *o, char *err, size
 	return 0;
 }
 
-static void size_rings(struct plan *plan)
+static void size_rings(struct plan *plan, const struct options *o)
 {
-	double per_second = 0;
-	size_t bytes = RING_BYTES_MIN;
+	double per_second = 0, sample_bytes = RING_SAMPLE_BYTES;
+	size_t bytes = RING_BYTES_MIN, most = RING_BYTES_MAX;
+
+	if (o->call_graph == CALL_GRAPH_DWARF) {
+		sample_bytes += SNAPSHOT_RECORD_HEADER + o->snapshot_bytes;
+		most = RING_SNAPSHOTS_MAX;
+	}
+	while (bytes < RING_SNAPSHOTS * (size_t)o->snapshot_bytes)
+		bytes *= 2;
 
 	for (uint32_t i = 0; i < plan->n_events; i++) {
 		if (!plan->interval_ns[i]) {
@@ -219,8 +230,7 @@ static void size_rings(struct plan *plan)
 		}
 		per_second += 1e9 / (double)plan->interval_ns[i];
 	}
-	while (bytes < RING_BYTES_MAX &&
-	       (double)bytes < per_second * RING_SECONDS * RING_SAMPLE_BYTES)
+	while (bytes < most && (double)bytes < per_second * RING_SECONDS * sample_bytes)
 		bytes *= 2;
 	plan->ring_bytes = bytes;
 }
@@ -292,7 +302,7 @@ int plan_make(struct plan *ret, const struct options *options, char *err, size_t
 		plan_release(ret);
 		return error;
 	}
-	size_rings(ret);
+	size_rings(ret, options);
 	return 0;
 }
 

@@ -487,13 +487,28 @@ static void identify(struct procmap *pm, struct process *process, const struct m
 		size = procread_build_id(process->pid, map, build_id);
 		if (size <= 0) {
 			pm->stats.build_ids_failed++;
-			file->build_id_tries += size == -ENODATA ? BUILD_ID_TRIES : 1;
+			file->build_id_tries +=
+				size == -ENODATA || size == -ENOTTY ? BUILD_ID_TRIES : 1;
 			return;
 		}
 		pm->stats.build_ids_read++;
 	}
 	if (image_identify(pm->table.images, process->image, map, build_id, (uint8_t)size))
 		file->build_id_tries++;
+}
+
+void procmap_identify(struct procmap *pm, uint32_t pid, uint64_t addr, const char *path,
+		      const uint8_t *build_id, uint8_t size)
+{
+	const struct proc_entry *p = proctable_process(&pm->table, pid);
+	struct image *image = p ? p->process.image : NULL;
+	const struct mapping *map = image ? image_find(image, addr) : NULL;
+	const struct mapped_file *file = map ? map->region->file : NULL;
+
+	if (!file || file->build_id_size || file->identified || strcmp(file->path, path) != 0)
+		return;
+	if (image_identify(pm->table.images, image, map, build_id, size) == 0)
+		pm->stats.build_ids_read++;
 }
 
 const struct mapping *procmap_find(struct procmap *pm, struct process *process, uint64_t addr)
@@ -505,9 +520,21 @@ const struct mapping *procmap_find(struct procmap *pm, struct process *process, 
 		return NULL;
 	file = map->region->file;
 	if (file->kind == MAPPED_FILE && !file->build_id_size &&
-	    file->build_id_tries < BUILD_ID_TRIES)
+	    (file->identified || file->build_id_tries < BUILD_ID_TRIES))
 		identify(pm, process, map);
 	return map;
+}
+
+const struct process *procmap_process(const struct procmap *pm, uint32_t pid)
+{
+	const struct proc_entry *p = proctable_process(&pm->table, pid);
+
+	return p ? &p->process : NULL;
+}
+
+void procmap_put_image(struct procmap *pm, struct image *image)
+{
+	image_put(pm->table.images, image);
 }
 
 void procmap_stats(const struct procmap *pm, struct procmap_stats *ret)

@@ -106,10 +106,26 @@ struct thread *procmap_thread(struct procmap *pm, uint32_t pid, uint32_t tid);
  * procmap_find() - the mapping of a user address, with its build id when it can be had.
  *
  * image_find(), and on the first use of a file without a build id one attempt to
- * get it from the kernel (PROCMAP_QUERY, 6.11) or from the file's notes.
+ * get it from the kernel (PROCMAP_QUERY, 6.11).
  * Return: NULL for an unmapped address and for processes without an image.
  */
 const struct mapping *procmap_find(struct procmap *pm, struct process *process, uint64_t addr);
+
+/** procmap_process() - who has this pid now; NULL when that is not known. Never looks at /proc. */
+const struct process *procmap_process(const struct procmap *pm, uint32_t pid);
+
+/** procmap_put_image() - drop a reference that was taken with image_get(); NULL is fine */
+void procmap_put_image(struct procmap *pm, struct image *image);
+
+/**
+ * procmap_identify() - the build id of a file that a process has mapped was read
+ * @addr: in the mapping
+ * @path: of the file, as the mapping has it
+ *
+ * For kernels that do not tell it; what is known already, or has changed, stays as it is.
+ */
+void procmap_identify(struct procmap *pm, uint32_t pid, uint64_t addr, const char *path,
+		      const uint8_t *build_id, uint8_t size);
 
 /** procmap_stats() - counts since the opening and sizes now. */
 void procmap_stats(const struct procmap *pm, struct procmap_stats *ret);

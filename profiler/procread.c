@@ -16,11 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
-
-#include "profiler/buildid.h"
 
 /* A path has at most 4095 bytes, the rest of a line of maps about 80. */
 #define MAPS_BUFFER 16384
@@ -195,7 +191,7 @@ int procread_maps(uint32_t pid, struct image_set *set, struct image **image, uin
 	return (int)n;
 }
 
-static int query_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
+int procread_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
 {
 	const struct mapped_file *file = map->region->file;
 	struct map_query query = {
@@ -219,50 +215,4 @@ static int query_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[B
 	    query.dev_minor != file->dev_minor)
 		return -ESTALE;
 	return query.build_id_size ? (int)query.build_id_size : -ENODATA;
-}
-
-/*
- * Is what the link leads to the mapping's file, and safe to open? Some file systems show other
- * devices in maps than in stat, hence the path.
- */
-static bool same_file(const char *link, const struct mapped_file *file)
-{
-	char target[PATH_MAX];
-	struct stat st;
-	ssize_t n;
-
-	if (stat(link, &st) || !S_ISREG(st.st_mode))
-		return false;
-	if (st.st_ino == file->inode && major(st.st_dev) == file->dev_major &&
-	    minor(st.st_dev) == file->dev_minor)
-		return true;
-	n = readlink(link, target, sizeof(target));
-	return n > 0 && (size_t)n == strlen(file->path) &&
-	       memcmp(target, file->path, (size_t)n) == 0;
-}
-
-static int read_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
-{
-	char link[PROC_PATH];
-	int fd, result;
-
-	snprintf(link, sizeof(link), "/proc/%u/map_files/%jx-%jx", pid, (uintmax_t)map->start,
-		 (uintmax_t)map->end);
-	if (!same_file(link, map->region->file))
-		return -ESTALE;
-	fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	result = buildid_read(fd, ret);
-	close(fd);
-	return result;
-}
-
-int procread_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX])
-{
-	int result = query_build_id(pid, map, ret);
-
-	if (result == -ENOTTY)
-		result = read_build_id(pid, map, ret);
-	return result == -ENOEXEC ? -ENODATA : result;
 }

@@ -40,9 +40,9 @@ int procread_maps(uint32_t pid, struct image_set *set, struct image **image, uin
 /**
  * procread_build_id() - of the file of a mapping, while the process has it mapped.
  *
- * Asks the kernel (PROCMAP_QUERY, 6.11 and later), else reads the file's notes, in both cases only
- * if the file is still the one of @map. Return: its size; -ENODATA for a file without one; or
- * another -errno (the process is gone, no right to look).
+ * Asks the kernel (PROCMAP_QUERY, 6.11 and later) if the file is still the one of @map. Return: its
+ * size; -ENODATA for a file without one; -ENOTTY from an older kernel; or another -errno (the
+ * process is gone, no right to look).
  */
 int procread_build_id(uint32_t pid, const struct mapping *map, uint8_t ret[BUILD_ID_MAX]);
 

@@ -18,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MS	      UINT64_C(1000000)
-#define ROUND_NS      (100 * MS)  /* how often the rings are drained, when nobody wakes us */
-#define CUT_MARGIN_NS (2 * MS)	  /* what is older than this is in the buffers, on every CPU */
-#define PACKET_AGE_NS (250 * MS)  /* a packet closes at this age */
-#define SECOND_NS     (1000 * MS) /* ledger, hotplug, progress */
-#define EPOCH_NS      (5000 * MS) /* any suffix of the stream decodes after at most this */
+#define MS	       UINT64_C(1000000)
+#define ROUND_NS       (100 * MS)  /* how often the rings are drained, when nobody wakes us */
+#define CUT_MARGIN_NS  (2 * MS)	   /* what is older than this is in the buffers, on every CPU */
+#define PACKET_AGE_NS  (250 * MS)  /* a packet closes at this age */
+#define SECOND_NS      (1000 * MS) /* ledger, hotplug, progress */
+#define STACKS_WAIT_MS 2000	   /* for the last snapshots */
+#define EPOCH_NS       (5000 * MS) /* any suffix of the stream decodes after at most this */
 
 uint64_t recorder_now_ns(void)
 {
@@ -95,11 +96,29 @@ static void follow_hotplug(struct recorder *r)
 	r->plan.online = online;
 }
 
+/* The jail starts when it is first needed; that it cannot shows only then. */
+static void say_obstacle(struct recorder *r, const struct record_listener *listener)
+{
+	const char *why = r->completer ? completer_obstacle(r->completer) : NULL;
+	char text[RECORD_ERROR_BYTES];
+
+	if (!why || r->obstacle_said)
+		return;
+	r->obstacle_said = true;
+	snprintf(text, sizeof(text),
+		 "stacks of programs without frame pointers stay short: %s; --call-graph fp asks "
+		 "for no more",
+		 why);
+	plan_notice(&r->plan, "%s", text);
+	listener->message(text);
+}
+
 static void every_second(struct recorder *r, const struct record_listener *listener)
 {
 	struct record_totals totals;
 
 	follow_hotplug(r);
+	say_obstacle(r, listener);
 	account_write(r, false);
 	if (!listener->progress)
 		return;
@@ -135,11 +154,17 @@ static void run_round(struct recorder *r, uint64_t deadline_ns)
 {
 	struct epoll_event events[16];
 	uint64_t now = recorder_now_ns();
-	uint64_t until = now + ROUND_NS < deadline_ns ? now + ROUND_NS : deadline_ns;
+	uint64_t round_ns = r->hurry ? CUT_MARGIN_NS + MS : ROUND_NS;
+	uint64_t until = now + round_ns < deadline_ns ? now + round_ns : deadline_ns;
 	int timeout_ms = until > now ? (int)((until - now + MS - 1) / MS) : 0;
 	int n = epoll_wait(r->epoll_fd, events, 16, timeout_ms);
 
+	/* A ring that woke us has something that is too young for this round, but not for long. */
+	r->hurry = false;
 	for (int i = 0; i < n; i++) {
+		if (events[i].data.fd == r->completer_fd && r->completer)
+			continue;
+		r->hurry = true;
 		if (events[i].data.fd == r->signal_fd)
 			read_signals(r);
 		else if (events[i].data.fd == r->output_failed_fd ||
@@ -191,6 +216,16 @@ static void wait_for_writer(struct recorder *r)
 		sleep_ms(1);
 }
 
+/* Sampling is off; every walk comes back, at the latest when the jail's time is over. */
+static void wait_for_stacks(struct recorder *r)
+{
+	for (int ms = 0; r->completer && completer_holds(r->completer) && ms < STACKS_WAIT_MS;
+	     ms++) {
+		sleep_ms(1);
+		drain_round(&r->drain, UINT64_MAX);
+	}
+}
+
 static void let_signals_kill(void)
 {
 	sigset_t set;
@@ -219,6 +254,7 @@ static int finish(struct recorder *r)
 	command_terminate(&r->command);
 	wait_for_writer(r);
 	drain_round(&r->drain, UINT64_MAX);
+	wait_for_stacks(r);
 	stream_flush(r->stream, NULL);
 	wait_for_writer(r);
 	whole = handoff_empty(r->handoff) && account_write(r, true);
@@ -287,9 +323,11 @@ bool record_wait(struct recorder *r, int timeout_ms)
 	int status;
 
 	session_close(r->session);
+	completer_close(r->completer);
 	sampler_free(r->sampler);
 	sideband_free(r->sideband);
 	r->session = NULL;
+	r->completer = NULL;
 	r->sampler = NULL;
 	r->sideband = NULL;
 	if (timeout_ms < 0)

@@ -23,6 +23,8 @@ struct recorder;
  * @busy_expected, @busy_blind: of clock events only on CPUs that were busy for more than nine
  *                  tenths of the run: on an idle one the kernel's clock of idle time, in
  *                  steps of 10 ms and without interrupts, is too coarse for a statement
+ * @stacks: samples with a user stack that was walked by tables; 0 where none are
+ * @stacks_whole: of these, as far as the outermost frame
  * @disk_was_full: the output had no room for some time
  */
 struct record_totals {
@@ -44,6 +46,8 @@ struct record_totals {
 	uint64_t truncated;
 	uint64_t user_failed;
 	uint64_t sideband_lost;
+	uint64_t stacks;
+	uint64_t stacks_whole;
 	uint64_t bytes;
 	bool disk_was_full;
 	double seconds;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "profiler/command.h"
+#include "profiler/completer.h"
 #include "profiler/cputime.h"
 #include "profiler/drain.h"
 #include "profiler/handoff.h"
@@ -54,6 +55,10 @@ struct recorder {
 	struct sideband *sideband;
 	struct procmap *procmap;
 	struct kallsyms *kallsyms;
+	struct completer *completer; /* NULL without unwind tables */
+	int completer_fd;
+	bool obstacle_said;
+	bool hurry; /* what came just now is wanted soon */
 	struct stacks *stacks;
 	struct handoff *handoff;
 	struct stream *stream;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "profiler/calltree.h"
+#include "profiler/completer.h"
 #include "profiler/kallsyms.h"
 #include "profiler/procmap.h"
 #include "profiler/stacks.h"
@@ -33,6 +34,7 @@ static void renew_epoch(struct resolver *r)
 	r->kernel_mapping = 0;
 	r->bpf_mapping = 0;
 	r->unknown_mapping = 0;
+	memset(r->end_mapping, 0, sizeof(r->end_mapping));
 	r->last_module_mapping = 0;
 }
 
@@ -121,10 +123,17 @@ static uint32_t region_mapping(struct resolver *r, struct region *region)
 	return region->stream_id;
 }
 
-static uint32_t user_frame(struct resolver *r, struct process *process, uint64_t addr, bool leaf)
+/*
+ * The frame of a user address. A process that still has the image gets to know its build ids by the
+ * way; otherwise @process is NULL and @image is as it was.
+ */
+static uint32_t user_frame(struct resolver *r, struct process *process, struct image *image,
+			   uint64_t addr, bool leaf)
 {
-	const struct mapping *m = procmap_find(r->procmap, process, leaf ? addr : addr - 1);
-	uint64_t offset = addr;
+	uint64_t inside = leaf ? addr : addr - 1, offset = addr;
+	const struct mapping *m = process ? procmap_find(r->procmap, process, inside)
+				  : image ? image_find(image, inside)
+					  : NULL;
 	uint32_t id;
 
 	if (m) {
@@ -136,6 +145,70 @@ static uint32_t user_frame(struct resolver *r, struct process *process, uint64_t
 	return calltree_frame(stream_calltree(r->stream), id, offset, 0);
 }
 
+/* What stands for the callers that are not known; NULL where none are, or a flag says it. */
+static const char *missing_callers(uint32_t outcome)
+{
+	static const char *const texts[STACK_ENDS] = {
+		[STACK_NO_PROCESS] = "mappings not known yet",
+		[STACK_NO_MAPPING] = "not in a mapping",
+		[STACK_NO_TABLE] = "table not loaded yet",
+		[STACK_BEYOND] = "rule too complex",
+		[STACK_BAD_FRAME] = "not a frame",
+		[STACK_NO_RULE] = "no unwind table",
+		[STACK_REFUSED] = "unwind table not usable",
+		[STACK_SHORT] = "longer than the snapshot",
+		[STACK_NO_ANSWER] = "snapshot not walked",
+	};
+
+	return texts[STACK_END(outcome) < STACK_ENDS ? STACK_END(outcome) : STACK_COMPLETE];
+}
+
+/* The root of a stack that ends early: a frame that says why. 0 for none, or when a table is full.
+ */
+static uint32_t end_node(struct resolver *r, uint32_t outcome)
+{
+	const char *why = missing_callers(outcome);
+	struct calltree *tree = stream_calltree(r->stream);
+	uint32_t mapping, frame;
+
+	if (!why)
+		return 0;
+	mapping = special_mapping(r, &r->end_mapping[STACK_END(outcome)],
+				  PROFILER__MAPPING__KIND__MISSING, why);
+	frame = calltree_frame(tree, mapping, 0, 0);
+	return frame ? calltree_node(tree, 0, frame) : 0;
+}
+
+/* The node of a user stack, frame by frame. Returns 0 when a table is full. */
+static uint32_t user_node(struct resolver *r, struct process *process, struct image *image,
+			  const __u64 *frames, uint32_t n, uint32_t outcome)
+{
+	uint32_t node = end_node(r, outcome);
+
+	for (uint32_t i = n; i-- > 0;) {
+		uint32_t frame = user_frame(r, process, image, frames[i], i == 0);
+
+		node = frame ? calltree_node(stream_calltree(r->stream), node, frame) : 0;
+		if (!node)
+			return 0;
+	}
+	return node;
+}
+
+static uint32_t kernel_node(struct resolver *r, const __u64 *frames, uint32_t n)
+{
+	uint32_t node = 0;
+
+	for (uint32_t i = n; i-- > 0;) {
+		uint32_t frame = kernel_frame(r, frames[i], i == 0);
+
+		node = frame ? calltree_node(stream_calltree(r->stream), node, frame) : 0;
+		if (!node)
+			return 0;
+	}
+	return node;
+}
+
 /*
  * The node of a stack, from what was found before or frame by frame. @process is NULL for a kernel
  * stack. Returns 0 when a table is full.
@@ -144,34 +217,42 @@ static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct p
 {
 	uint64_t image = process && process->image ? process->image->id : KERNEL_IMAGE;
 	const __u64 *frames = stacks_frames(r->stacks, stack);
-	uint32_t node = 0;
+	uint32_t node;
 
 	if (stack->epoch == r->epoch && stack->image_id == image)
 		return stack->node;
-	for (uint32_t i = stack->frames; i-- > 0;) {
-		uint32_t frame = process ? user_frame(r, process, frames[i], i == 0)
-					 : kernel_frame(r, frames[i], i == 0);
-
-		node = frame ? calltree_node(stream_calltree(r->stream), node, frame) : 0;
-		if (!node)
-			return 0;
-	}
+	if (process && r->completer && STACK_END(stack->outcome) == STACK_NO_TABLE)
+		completer_want(r->completer, process,
+			       frames[stack->frames - 1] - (stack->frames > 1));
+	node = process ? user_node(r, process, NULL, frames, stack->frames, stack->outcome)
+		       : kernel_node(r, frames, stack->frames);
+	if (!node)
+		return 0;
 	stack->epoch = r->epoch;
 	stack->image_id = image;
 	stack->node = node;
 	return node;
 }
 
+static void count_outcome(struct resolver *r, uint32_t outcome)
+{
+	if (STACK_HOW(outcome) < STACK_HOWS && STACK_END(outcome) < STACK_ENDS)
+		r->outcomes[STACK_HOW(outcome)][STACK_END(outcome)]++;
+}
+
 /* The stack of an id of the ring; *flags gets @lost when there was one and it is not known. */
 static uint32_t resolve_stack(struct resolver *r, const struct sample_event *s, uint32_t id,
-			      struct process *process, uint32_t lost, uint32_t *flags)
+			      struct process *process, uint32_t lost, struct stream_sample *out,
+			      uint32_t *ret_outcome)
 {
 	struct raw_stack *stack = id ? stacks_find(r->stacks, s->cpu, id) : NULL;
 
-	if (stack)
+	if (stack) {
+		*ret_outcome = stack->outcome;
 		return stack_node(r, stack, process);
+	}
 	if (id)
-		*flags |= lost;
+		out->flags |= lost;
 	return 0;
 }
 
@@ -191,31 +272,111 @@ static uint32_t resolve_thread(struct resolver *r, struct thread *t)
 	return t->stream_id;
 }
 
-void resolve_sample(struct resolver *r, const struct sample_event *s)
+/* What a sample has to say whatever its stacks; SAMPLE_SNAPSHOT is the ring's business. */
+static struct stream_sample stream_sample_of(const struct sample_event *s)
 {
-	struct thread *thread = procmap_thread(r->procmap, s->pid, s->tid);
-	struct stream_sample out = {
+	return (struct stream_sample){
 		.time_ns = s->time_ns,
 		.cpu = s->cpu,
 		.event = s->event,
 		.weight = s->weight,
-		.flags = s->flags,
+		.flags = s->flags & ~(uint32_t)SAMPLE_SNAPSHOT,
 	};
+}
+
+void resolve_sample(struct resolver *r, const struct sample_event *s)
+{
+	struct thread *thread = procmap_thread(r->procmap, s->pid, s->tid);
+	struct stream_sample out = stream_sample_of(s);
+	uint32_t outcome, kernel_outcome;
 
 	for (int attempt = 0; attempt < 2; attempt++) {
 		renew_epoch(r);
+		outcome = STACK_ENDS;
 		out.thread = thread ? resolve_thread(r, thread) : 0;
-		out.kernel_stack =
-			resolve_stack(r, s, s->kernel_stack, NULL, SAMPLE_KERNEL_LOST, &out.flags);
+		out.kernel_stack = resolve_stack(r, s, s->kernel_stack, NULL, SAMPLE_KERNEL_LOST,
+						 &out, &kernel_outcome);
 		out.user_stack = thread ? resolve_stack(r, s, s->user_stack, thread->process,
-							SAMPLE_USER_LOST, &out.flags)
+							SAMPLE_USER_LOST, &out, &outcome)
 					: 0;
 		if (!calltree_full(stream_calltree(r->stream)))
 			break;
 		stream_next_epoch(r->stream);
 	}
+	count_outcome(r, outcome);
 	/* Lost here, for want of room in a table, and not already in the ring. */
 	if ((out.flags & ~(uint32_t)s->flags) & (SAMPLE_USER_LOST | SAMPLE_KERNEL_LOST))
 		r->unresolved++;
+	stream_sample(r->stream, &out);
+}
+
+/* The thread as it was when the sample was taken, whoever has its id now. */
+static uint32_t resolve_held_thread(struct resolver *r, const struct held_sample *held,
+				    struct thread *thread)
+{
+	uint32_t process;
+
+	if (thread)
+		return resolve_thread(r, thread);
+	process = stream_process(r->stream, held->event.pid, held->parent_pid, held->comm,
+				 held->start_ns);
+	return stream_thread(r->stream, held->event.tid, process, held->thread_comm);
+}
+
+bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *s)
+{
+	const struct thread *thread = procmap_thread(r->procmap, s->pid, s->tid);
+	const struct raw_stack *stack;
+	struct held_sample *held;
+
+	held = thread ? completer_held_new(s, thread) : NULL;
+	if (!held) {
+		unwind_job_free(job);
+		return false;
+	}
+	/* Copies: by the time the answer is here, the slots may mean other stacks. */
+	stack = s->user_stack ? stacks_find(r->stacks, s->cpu, s->user_stack) : NULL;
+	if (stack) {
+		held->outcome = stack->outcome;
+		held->frames = stack->frames < HELD_FRAMES ? stack->frames : HELD_FRAMES;
+		memcpy(held->frame, stacks_frames(r->stacks, stack),
+		       held->frames * sizeof(*held->frame));
+	}
+	stack = s->kernel_stack ? stacks_find(r->stacks, s->cpu, s->kernel_stack) : NULL;
+	if (stack && stack->frames <= MAX_KERNEL_FRAMES) {
+		held->kernel_frames = stack->frames;
+		memcpy(held->kernel_frame, stacks_frames(r->stacks, stack),
+		       held->kernel_frames * sizeof(*held->kernel_frame));
+	}
+	return completer_hold(r->completer, job, held);
+}
+
+void resolve_held(struct resolver *r, const struct held_sample *held)
+{
+	const struct unwind_job *job = held->job;
+	const __u64 *frames = job->frames ? (const __u64 *)job->frame : held->frame;
+	uint32_t n = job->frames ? job->frames : held->frames;
+	uint32_t outcome = job->frames ? job->outcome
+				       : STACK_OUTCOME(STACK_NO_ANSWER, STACK_HOW(held->outcome));
+	struct thread *thread = procmap_thread(r->procmap, held->event.pid, held->event.tid);
+	struct stream_sample out = stream_sample_of(&held->event);
+	struct process *process = NULL;
+
+	if (STACK_END(outcome) == STACK_MAX_FRAMES)
+		out.flags |= SAMPLE_USER_TRUNCATED;
+	if (thread && thread->serial != held->thread_serial)
+		thread = NULL;
+	if (thread && thread->process->image == held->image)
+		process = thread->process;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		renew_epoch(r);
+		out.thread = resolve_held_thread(r, held, thread);
+		out.kernel_stack = kernel_node(r, held->kernel_frame, held->kernel_frames);
+		out.user_stack = user_node(r, process, held->image, frames, n, outcome);
+		if (!calltree_full(stream_calltree(r->stream)))
+			break;
+		stream_next_epoch(r->stream);
+	}
+	count_outcome(r, outcome);
 	stream_sample(r->stream, &out);
 }

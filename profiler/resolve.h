@@ -8,16 +8,21 @@
 
 #include "bpf/event.h"
 
+struct completer;
+struct held_sample;
 struct kallsyms;
 struct procmap;
 struct stacks;
 struct stream;
+struct unwind_job;
 
 /**
  * struct resolver - what resolving needs, all of it the caller's
  * @kallsyms: NULL when the kernel hides its symbols
+ * @completer: NULL where the walker has no tables
  * @kernel_addresses: offsets of kernel frames are raw addresses
  * @unresolved: counts stacks given up because nothing was known of them or a table was full
+ * @outcomes: counts samples with a user stack, by STACK_HOW() and STACK_END() of it
  *
  * The rest is resolve.c's and starts as 0.
  */
@@ -26,17 +31,31 @@ struct resolver {
 	struct kallsyms *kallsyms;
 	struct stacks *stacks;
 	struct stream *stream;
+	struct completer *completer;
 	bool kernel_addresses;
 	uint64_t unresolved;
+	uint64_t outcomes[STACK_HOWS][STACK_ENDS];
 	uint32_t epoch; /* that the mapping ids below are of */
 	uint32_t kernel_mapping;
 	uint32_t bpf_mapping;
 	uint32_t unknown_mapping;
+	uint32_t end_mapping[STACK_ENDS];
 	uint32_t last_module_mapping;
 	char last_module[64];
 };
 
 /** resolve_sample() - resolve a sample and append it to the stream */
 void resolve_sample(struct resolver *r, const struct sample_event *sample);
+
+/**
+ * resolve_hold() - let a sample wait for the walk of its snapshot
+ * @job: of completer_snapshot(); taken over
+ *
+ * Returns false when it cannot wait: resolve_sample() it.
+ */
+bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *sample);
+
+/** resolve_held() - the same for a sample whose user stack came later */
+void resolve_held(struct resolver *r, const struct held_sample *held);
 
 #endif /* PROFILER_RESOLVE_H */

@@ -18,6 +18,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "bpf/unwind.h"
+
 #include "bpf/follow.skel.h"
 #include "bpf/sample.skel.h"
 
@@ -27,6 +29,7 @@
 struct sampler {
 	struct sample_bpf *sample;
 	struct follow_bpf *follow;
+	struct bpf_link *forget_link; /* of a process at its exec */
 	uint32_t cpus;
 	size_t ring_bytes;
 	int *ring_fds; /* by CPU, -1 where there is none */
@@ -58,6 +61,8 @@ static int configure(struct sampler *s, const struct sampler_config *c)
 	/* Half a ring is left for what comes until the consumer has woken up. */
 	b->rodata->wakeup_bytes = (uint32_t)(c->ring_bytes / 2);
 	b->rodata->seed = seed;
+	b->rodata->user_walk = c->user_walk;
+	b->rodata->snapshot_bytes = c->snapshot_bytes;
 	/* Without it (before 5.15) the kernel walks user stacks where a sample hits the kernel. */
 	b->rodata->have_task_pt_regs =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs, NULL) == 1;
@@ -66,10 +71,15 @@ static int configure(struct sampler *s, const struct sampler_config *c)
 		b->rodata->weight_shift[i] = c->weight_shift[i];
 		bpf_program__set_autoload(program(s, i), i < c->events);
 	}
+	bpf_program__set_autoload(b->progs.forget_process, c->user_walk == USER_WALK_TABLES);
 	err = bpf_map__set_max_entries(b->maps.rings, c->cpus);
 	err = err ? err : bpf_map__set_max_entries(b->maps.counters, c->cpus * MAX_EVENTS);
 	err = err ? err : bpf_map__set_max_entries(b->maps.scratches, c->cpus);
 	err = err ? err : bpf_map__set_max_entries(b->maps.slots, c->cpus * STACK_SLOTS);
+	err = err ? err : bpf_map__set_max_entries(b->maps.snapshots, c->cpus);
+	err = err ? err
+		  : bpf_map__set_value_size(b->maps.snapshots,
+					    SNAPSHOT_RECORD_HEADER + c->snapshot_bytes);
 	err = err ? err : bpf_map__set_max_entries(b->maps.target_pids, pid_max);
 	if (!err && c->tid_count)
 		err = bpf_map__set_max_entries(b->maps.target_tids, c->tid_count);
@@ -199,6 +209,10 @@ int sampler_load(struct sampler **ret, const struct sampler_config *config, char
 		error = load_sample(s);
 	if (!error)
 		error = map_counters(s);
+	if (!error && config->user_walk == USER_WALK_TABLES) {
+		s->forget_link = bpf_program__attach(s->sample->progs.forget_process);
+		error = s->forget_link ? 0 : -errno;
+	}
 	if (error)
 		goto fail;
 	error = fill_targets(s, config);
@@ -235,6 +249,7 @@ void sampler_free(struct sampler *s)
 	}
 	if (s->counters)
 		munmap(s->counters, s->counters_bytes);
+	bpf_link__destroy(s->forget_link);
 	follow_bpf__destroy(s->follow);
 	sample_bpf__destroy(s->sample);
 	free(s->rings);
@@ -301,6 +316,21 @@ int sampler_add_pid(struct sampler *s, uint32_t pid)
 void sampler_next_generation(struct sampler *s)
 {
 	s->sample->bss->generation++;
+}
+
+struct unwind_memory sampler_unwind_memory(const struct sampler *s)
+{
+	return (struct unwind_memory){
+		.processes = s->sample->bss->unwind_processes,
+		.mappings = s->sample->bss->unwind_mappings,
+		.directory = (uint64_t *)s->sample->bss->unwind_directory,
+		.rules = s->sample->bss->unwind_rules,
+	};
+}
+
+int sampler_shards_fd(const struct sampler *s)
+{
+	return bpf_map__fd(s->sample->maps.unwind_shards);
 }
 
 uint64_t sampler_follow_failed(const struct sampler *s)

@@ -13,6 +13,7 @@
 
 #include "bpf/event.h"
 #include "profiler/ring.h"
+#include "profiler/unwind_memory.h"
 
 #define SAMPLER_ERROR_BYTES 256
 
@@ -25,6 +26,8 @@ struct sampler;
  * @mode: for each event its enum mode_filter
  * @weight_shift: for each event
  * @filter: bits of enum filter_bit
+ * @user_walk: how user stacks are walked
+ * @snapshot_bytes: of stack in a snapshot, 0 without snapshots
  * @follow_children: a child of a target process is a target too
  * @pids, @tids: the first targets, where filter says so
  * @cgroup_fds: directories of the cgroup2 hierarchy
@@ -36,6 +39,8 @@ struct sampler_config {
 	uint8_t mode[MAX_EVENTS];
 	uint8_t weight_shift[MAX_EVENTS];
 	uint32_t filter;
+	enum user_walk user_walk;
+	uint32_t snapshot_bytes;
 	bool follow_children;
 	const uint32_t *pids;
 	const uint32_t *tids;
@@ -82,6 +87,13 @@ __attribute__((warn_unused_result)) int sampler_add_pid(struct sampler *s, uint3
 
 /** sampler_next_generation() - make the programs say every stack anew */
 void sampler_next_generation(struct sampler *s);
+
+/** sampler_unwind_memory() - the walker's tables, empty at first; they live as long as the sampler
+ */
+struct unwind_memory sampler_unwind_memory(const struct sampler *s);
+
+/** sampler_shards_fd() - the map of the walker's shards */
+int sampler_shards_fd(const struct sampler *s);
 
 /** sampler_follow_failed() - children that found the table of targets full */
 uint64_t sampler_follow_failed(const struct sampler *s);

@@ -71,6 +71,11 @@ static int open_sampler(struct recorder *r, char *err, size_t err_bytes)
 		.cpus = p->cpu_limit,
 		.events = p->n_events,
 		.filter = p->filter,
+		.user_walk = r->options->call_graph == CALL_GRAPH_AUTO ? USER_WALK_TABLES
+			     : r->options->call_graph == CALL_GRAPH_DWARF
+				     ? USER_WALK_SNAPSHOTS
+				     : USER_WALK_FRAME_POINTERS,
+		.snapshot_bytes = r->options->snapshot_bytes,
 		.follow_children = p->filter & FILTER_TARGET_PID,
 		.pids = by_command ? &command_pid : r->options->pids,
 		.pid_count = by_command ? 1 : r->options->n_pids,
@@ -136,6 +141,23 @@ static void open_kallsyms(struct recorder *r)
 			    strerror(-error));
 }
 
+/* Without it stacks are as far as frame pointers go: that is said, and the run goes on. */
+static int open_completer(struct recorder *r)
+{
+	int error;
+
+	if (r->options->call_graph != CALL_GRAPH_AUTO && r->options->call_graph != CALL_GRAPH_DWARF)
+		return 0;
+	error = completer_open(&r->completer, r->sampler, r->procmap, r->plan.cpu_limit,
+			       r->plan.n_events, &r->completer_fd);
+	if (error == -ENOENT)
+		plan_notice(&r->plan, "stacks of programs without frame pointers stay short: "
+				      "profiler-jail is not installed beside profiler");
+	else if (error)
+		return error;
+	return error ? 0 : setup_watch(r, r->completer_fd, EPOLLIN);
+}
+
 static int open_tables(struct recorder *r)
 {
 	size_t rows = (size_t)r->plan.cpu_limit * r->plan.n_events;
@@ -146,7 +168,9 @@ static int open_tables(struct recorder *r)
 	r->rows = calloc(rows, sizeof(*r->rows));
 	r->row_list = calloc(rows, sizeof(*r->row_list));
 	r->drain.limits = calloc(r->plan.cpu_limit, sizeof(*r->drain.limits));
-	if (!r->cputime_start || !r->cputime_now || !r->rows || !r->row_list || !r->drain.limits)
+	r->drain.snapshots = calloc(r->plan.cpu_limit, sizeof(*r->drain.snapshots));
+	if (!r->cputime_start || !r->cputime_now || !r->rows || !r->row_list || !r->drain.limits ||
+	    !r->drain.snapshots)
 		return -ENOMEM;
 	error = stacks_new(&r->stacks, r->plan.cpu_limit);
 	if (!error)
@@ -166,6 +190,7 @@ static void connect_stages(struct recorder *r)
 		.kallsyms = r->kallsyms,
 		.stacks = r->stacks,
 		.stream = r->stream,
+		.completer = r->completer,
 		.kernel_addresses = r->options->kernel_addresses,
 	};
 	r->drain.sampler = r->sampler;
@@ -174,6 +199,7 @@ static void connect_stages(struct recorder *r)
 	r->drain.kallsyms = r->kallsyms;
 	r->drain.stacks = r->stacks;
 	r->drain.resolver = &r->resolver;
+	r->drain.completer = r->completer;
 	r->drain.cpus = r->plan.cpu_limit;
 }
 
@@ -239,7 +265,9 @@ static int open_stages(struct recorder *r, char *err, size_t err_bytes)
 	if (error)
 		return error;
 	open_kallsyms(r);
-	error = open_tables(r);
+	error = open_completer(r);
+	if (!error)
+		error = open_tables(r);
 	if (!error)
 		error = setup_watch_rings(r);
 	connect_stages(r);
@@ -281,6 +309,7 @@ void record_close(struct recorder *r)
 	if (r->command.pid) /* never released: the closed pipe ends it */
 		command_stop(&r->command);
 	session_close(r->session);
+	completer_close(r->completer);
 	sampler_free(r->sampler);
 	sideband_free(r->sideband);
 	procmap_free(r->procmap);
@@ -304,5 +333,8 @@ void record_close(struct recorder *r)
 	free(r->rows);
 	free(r->row_list);
 	free(r->drain.limits);
+	for (uint32_t cpu = 0; r->drain.snapshots && cpu < r->plan.cpu_limit; cpu++)
+		unwind_job_free(r->drain.snapshots[cpu]);
+	free(r->drain.snapshots);
 	free(r);
 }

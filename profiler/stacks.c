@@ -81,7 +81,8 @@ static uint32_t *index_find(struct generation *g, uint64_t hash)
 }
 
 /* Returns the entry + 1 in the current generation, 0 when it is full. */
-static uint32_t intern(struct stacks *s, uint64_t hash, const __u64 *frames, uint32_t n)
+static uint32_t intern(struct stacks *s, uint64_t hash, uint32_t outcome, const __u64 *frames,
+		       uint32_t n)
 {
 	struct generation *g = s->generation[s->current];
 	uint32_t *place = index_find(g, hash);
@@ -94,7 +95,8 @@ static uint32_t intern(struct stacks *s, uint64_t hash, const __u64 *frames, uin
 	g->stack[g->count] = (struct raw_stack){
 		.hash = hash,
 		.first_frame = g->frame_count,
-		.frames = n,
+		.frames = (uint16_t)n,
+		.outcome = (uint16_t)outcome,
 	};
 	g->frame_count += n;
 	*place = ++g->count;
@@ -108,7 +110,7 @@ static uint32_t slot_value(const struct stacks *s, uint32_t entry)
 
 void stacks_put(struct stacks *s, uint32_t cpu, const struct stack_record *record, uint32_t n)
 {
-	uint32_t entry = intern(s, record->hash, record->frames, n);
+	uint32_t entry = intern(s, record->hash, record->outcome, record->frames, n);
 
 	s->slots[(size_t)cpu * STACK_SLOTS + record->slot] = slot_value(s, entry);
 }
@@ -124,7 +126,8 @@ struct raw_stack *stacks_find(struct stacks *s, uint32_t cpu, uint32_t id)
 	if (which != s->current) {
 		const struct raw_stack *old = &g->stack[entry - 1];
 
-		entry = intern(s, old->hash, &g->frame[old->first_frame], old->frames);
+		entry = intern(s, old->hash, old->outcome, &g->frame[old->first_frame],
+			       old->frames);
 		*slot = slot_value(s, entry);
 		if (!entry)
 			return NULL;

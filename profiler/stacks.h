@@ -13,6 +13,7 @@ struct stacks;
 /**
  * struct raw_stack - a stack as the kernel walked it, and what it was last resolved to
  * @hash: the kernel side's hash of the frames
+ * @outcome: STACK_OUTCOME() of a user stack
  * @image_id: the address space that @node holds for
  * @epoch: the stream's epoch that @node belongs to, 0 when @node is not set
  * @node: leaf of the stack in the stream's call tree
@@ -23,7 +24,8 @@ struct raw_stack {
 	uint64_t hash;
 	uint64_t image_id;
 	uint32_t first_frame;
-	uint32_t frames;
+	uint16_t frames;
+	uint16_t outcome;
 	uint32_t epoch;
 	uint32_t node;
 };

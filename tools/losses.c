@@ -95,3 +95,31 @@ const char *ledger_text(const struct profile *p, uint32_t event, char ret[LEDGER
 	add_term(ret, sum.unaccounted, "unaccounted for", false);
 	return ret;
 }
+
+const char *stack_how_text(uint32_t how)
+{
+	static const char *const texts[] = { "table", "frame pointer", "snapshot" };
+
+	return how < sizeof(texts) / sizeof(*texts) ? texts[how] : "?";
+}
+
+const char *stack_end_text(uint32_t end)
+{
+	static const char *const texts[] = {
+		[PROFILER__STACK_COUNT__END__COMPLETE] = "whole",
+		[PROFILER__STACK_COUNT__END__NO_PROCESS] = "mappings not known yet",
+		[PROFILER__STACK_COUNT__END__NO_MAPPING] = "not in a mapping",
+		[PROFILER__STACK_COUNT__END__NO_TABLE] = "table not loaded yet",
+		[PROFILER__STACK_COUNT__END__BEYOND] = "rule too complex",
+		[PROFILER__STACK_COUNT__END__MAX_FRAMES] = "too many frames",
+		[PROFILER__STACK_COUNT__END__UNREADABLE] = "memory not readable",
+		[PROFILER__STACK_COUNT__END__BAD_FRAME] = "not a frame",
+		[PROFILER__STACK_COUNT__END__NO_RULE] = "no unwind table",
+		[PROFILER__STACK_COUNT__END__REFUSED] = "unwind table not usable",
+		[PROFILER__STACK_COUNT__END__CHAIN_END] = "end of the frame pointers",
+		[PROFILER__STACK_COUNT__END__SHORT] = "longer than the snapshot",
+		[PROFILER__STACK_COUNT__END__NO_ANSWER] = "snapshot not walked",
+	};
+
+	return end < sizeof(texts) / sizeof(*texts) ? texts[end] : "?";
+}

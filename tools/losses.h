@@ -68,4 +68,10 @@ int64_t ledger_busy_blind(const Profiler__Header *header, const Profiler__Ledger
  */
 const char *ledger_text(const struct profile *p, uint32_t event, char ret[LEDGER_TEXT_MAX]);
 
+/** stack_how_text() - "table", "frame pointer", "snapshot" for a StackCount.How, "?" for others */
+const char *stack_how_text(uint32_t how);
+
+/** stack_end_text() - "whole" or why a stack ends early for a StackCount.End, "?" for others */
+const char *stack_end_text(uint32_t end);
+
 #endif /* PROFILER_LOSSES_H */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/losses.h"
 #include "tools/text.h"
 
 #define PIECE 1024
@@ -108,6 +109,22 @@ static void print_ledger_row(const struct report *r, const Profiler__LedgerRow *
 	       row->handoff, row->output, row->written, row->in_flight, row->unaccounted);
 }
 
+/* Absent where no user stack was walked, or the recorder did not say how. */
+static void print_stacks(const Profiler__Ledger *ledger)
+{
+	if (!ledger->n_stacks)
+		return;
+	fputs(",\n    \"stacks\": [", stdout);
+	for (size_t i = 0; i < ledger->n_stacks; i++) {
+		const Profiler__StackCount *c = ledger->stacks[i];
+
+		printf("%s\n      {\"how\": \"%s\", \"end\": \"%s\", \"samples\": %" PRIu64 "}",
+		       i ? "," : "", stack_how_text((uint32_t)c->how),
+		       stack_end_text((uint32_t)c->end), c->samples);
+	}
+	fputs("\n    ]", stdout);
+}
+
 static void print_ledger(const struct report *r)
 {
 	const Profiler__Ledger *ledger = profile_ledger(r->profile);
@@ -136,7 +153,9 @@ static void print_ledger(const struct report *r)
 		separator = ",";
 		print_ledger_row(r, ledger->row[i]);
 	}
-	fputs("\n    ]},\n", stdout);
+	fputs("\n    ]", stdout);
+	print_stacks(ledger);
+	fputs("},\n", stdout);
 }
 
 /* The cell of a function at an event, found again by its key. */

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/losses.h"
 #include "tools/text.h"
 
 #define COLUMNS_DEFAULT 80
@@ -425,6 +426,27 @@ static void print_stats_rest(const Profiler__Ledger *ledger)
 	print_stat("kernel.perf_event_max_sample_rate", ledger->max_sample_rate);
 }
 
+/* How user stacks were walked, and how they end. */
+static void print_stacks(const struct screen *s, const Profiler__Ledger *ledger)
+{
+	char number[TEXT_NUMBER_MAX];
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < ledger->n_stacks; i++)
+		all += ledger->stacks[i]->samples;
+	if (!all)
+		return;
+	putchar('\n');
+	print_heading(s, "   user stacks   share  walked by      end");
+	for (size_t i = 0; i < ledger->n_stacks; i++) {
+		const Profiler__StackCount *c = ledger->stacks[i];
+
+		printf("%14s %6.2f%%  %-13s  %s\n", text_count(number, c->samples),
+		       100 * share(c->samples, all), stack_how_text((uint32_t)c->how),
+		       stack_end_text((uint32_t)c->end));
+	}
+}
+
 void report_print_stats(const struct report *r)
 {
 	const struct screen s = find_screen();
@@ -439,4 +461,5 @@ void report_print_stats(const struct report *r)
 	print_stats_table(r, ledger);
 	putchar('\n');
 	print_stats_rest(ledger);
+	print_stacks(&s, ledger);
 }

@@ -39,6 +39,15 @@ __attribute__((always_inline)) static inline void barrier(void)
 	__asm__ volatile("" ::"r"(__builtin_frame_address(0)) : "memory");
 }
 
+/*
+ * The same without giving the function a frame, for programs that have no frame pointers: what is
+ * called before it is no tail call.
+ */
+__attribute__((always_inline)) static inline void no_tail_call(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
 static inline uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;

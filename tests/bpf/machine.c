@@ -22,7 +22,10 @@
 
 /* What the program defines for the kernel to find. */
 __u64 hash_frames(__u32 cpu, __u32 n);
-__u32 walk_frame_pointers(__u32 cpu, __u64 ip, __u64 sp, __u64 fp);
+int forget_process(void *ctx);
+int walk_step(__u32 cpu);
+int walk_steps(__u32 cpu);
+__u32 copy_stack(__u32 cpu, __u64 sp);
 int sample_0(struct bpf_perf_event_data *ctx);
 int sample_1(struct bpf_perf_event_data *ctx);
 int sample_2(struct bpf_perf_event_data *ctx);
@@ -34,7 +37,10 @@ int sample_7(struct bpf_perf_event_data *ctx);
 
 /* What is constant for the program is set by whoever loads it: here by machine_load(). */
 #define const
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* a context is given, wanted or not */
 #include "bpf/sample.bpf.c"
+#pragma GCC diagnostic pop
 #undef const
 
 #define USER64_CS 0x33
@@ -47,6 +53,7 @@ struct machine_ring {
 	uint64_t end;
 	uint64_t wakeups;
 	struct machine_record queue[QUEUE];
+	void *taken;
 };
 
 struct machine machine;
@@ -55,14 +62,41 @@ static uint32_t ring_bytes;
 static struct machine_ring machine_rings[MACHINE_CPUS];
 static struct event_counters machine_counter[MACHINE_CPUS * MAX_EVENTS];
 static struct scratch machine_scratch[MACHINE_CPUS + 1];
+static struct snapshot_record machine_snapshot[MACHINE_CPUS];
 static __u64 machine_slots[MACHINE_CPUS * STACK_SLOTS];
+static struct shard *machine_shards[UNWIND_SHARDS];
 static struct machine_record *reserved;
 static struct machine_ring *reserved_in;
 
+static void clear_rings(void)
+{
+	for (int cpu = 0; cpu < MACHINE_CPUS; cpu++) {
+		struct machine_ring *r = &machine_rings[cpu];
+
+		for (; r->first < r->end; r->first++)
+			free(r->queue[r->first % QUEUE].data);
+		free(r->taken);
+	}
+	memset(machine_rings, 0, sizeof(machine_rings));
+}
+
+static void clear_tables(void)
+{
+	memset(unwind_processes, 0, sizeof(unwind_processes));
+	memset(unwind_mappings, 0, sizeof(unwind_mappings));
+	memset(unwind_directory, 0, sizeof(unwind_directory));
+	memset(unwind_rules, 0, sizeof(unwind_rules));
+	for (int i = 0; i < UNWIND_SHARDS; i++) {
+		free(machine_shards[i]);
+		machine_shards[i] = NULL;
+	}
+}
+
 void machine_load(const struct machine_settings *settings)
 {
+	clear_rings();
+	clear_tables();
 	memset(&machine, 0, sizeof(machine));
-	memset(machine_rings, 0, sizeof(machine_rings));
 	memset(machine_counter, 0, sizeof(machine_counter));
 	memset(machine_scratch, 0, sizeof(machine_scratch));
 	memset(machine_slots, 0, sizeof(machine_slots));
@@ -71,6 +105,8 @@ void machine_load(const struct machine_settings *settings)
 	filter = settings->filter;
 	cpu_limit = MACHINE_CPUS;
 	wakeup_bytes = settings->wakeup_bytes;
+	user_walk = settings->user_walk;
+	snapshot_bytes = settings->snapshot_bytes;
 	have_task_pt_regs = settings->have_task_pt_regs;
 	seed = settings->seed;
 	for (int i = 0; i < MAX_EVENTS; i++) {
@@ -86,10 +122,27 @@ void machine_load(const struct machine_settings *settings)
 
 static void to_pt_regs(const struct machine_regs *from, struct pt_regs *to)
 {
-	to->rip = from->ip;
-	to->rsp = from->sp;
-	to->rbp = from->fp;
-	to->cs = from->cs;
+	*to = (struct pt_regs){
+		.rax = from->ax,
+		.rdx = from->dx,
+		.rcx = from->cx,
+		.rbx = from->bx,
+		.rsi = from->si,
+		.rdi = from->di,
+		.rbp = from->fp,
+		.rsp = from->sp,
+		.r8 = from->r8,
+		.r9 = from->r9,
+		.r10 = from->r10,
+		.r11 = from->r11,
+		.r12 = from->r12,
+		.r13 = from->r13,
+		.r14 = from->r14,
+		.r15 = from->r15,
+		.rip = from->ip,
+		.cs = from->cs,
+		.orig_rax = from->in_syscall ? 1 : (unsigned long)-1,
+	};
 }
 
 void machine_overflow(uint32_t event)
@@ -105,6 +158,11 @@ void machine_overflow(uint32_t event)
 		abort();
 }
 
+void machine_exec(void)
+{
+	forget_process(NULL);
+}
+
 void machine_raise_generation(void)
 {
 	generation++;
@@ -117,6 +175,8 @@ const struct machine_record *machine_take(uint32_t cpu)
 
 	if (r->first == r->end || !record->finished)
 		return NULL;
+	free(r->taken);
+	r->taken = record->data;
 	r->first++;
 	r->consumed += (record->bytes + 8 + 7) & ~7u;
 	return record;
@@ -137,11 +197,18 @@ struct event_counters machine_counters(uint32_t cpu, uint32_t event)
 	return machine_counter[cpu * MAX_EVENTS + event];
 }
 
-uint32_t machine_slot(const uint64_t *frames, uint32_t n)
+uint32_t machine_slot(const uint64_t *frames, uint32_t n, uint32_t outcome)
 {
 	/* The scratch of a CPU that takes no samples. */
 	memcpy(machine_scratch[MACHINE_CPUS].record.frames, frames, n * sizeof(*frames));
-	return intern_slot(hash_frames(MACHINE_CPUS, n));
+	return intern_slot(intern_final(hash_frames(MACHINE_CPUS, n), outcome, n));
+}
+
+struct unwind_row *machine_shard(uint32_t shard)
+{
+	if (!machine_shards[shard])
+		machine_shards[shard] = calloc(1, sizeof(*machine_shards[shard]));
+	return machine_shards[shard]->row;
 }
 
 static void note_call(void)
@@ -159,6 +226,13 @@ void *bpf_map_lookup_elem(void *map, const void *key)
 		return k < MACHINE_CPUS * MAX_EVENTS ? &machine_counter[k] : NULL;
 	if (map == &scratches)
 		return k <= MACHINE_CPUS ? &machine_scratch[k] : NULL;
+	if (map == &snapshots)
+		return k < MACHINE_CPUS ? &machine_snapshot[k] : NULL;
+	if (map == &unwind_shards) /* a shard is the map in this map, and its one element */
+		return k < UNWIND_SHARDS ? machine_shards[k] : NULL;
+	for (int i = 0; i < UNWIND_SHARDS; i++)
+		if (map == machine_shards[i])
+			return k == 0 ? map : NULL;
 	if (map == &slots)
 		return k < MACHINE_CPUS * STACK_SLOTS ? &machine_slots[k] : NULL;
 	if (map == &rings) /* the last CPU came late: no ring yet when it has no bytes */
@@ -215,17 +289,27 @@ long bpf_get_stack(void *ctx, void *buf, __u32 size, __u64 flags)
 	return (long)n * 8;
 }
 
+static bool read_user_words(void *to, uint32_t bytes, uint64_t address)
+{
+	uint64_t offset = address - MACHINE_STACK_BASE;
+
+	if (offset > sizeof(machine.user_words) || bytes > sizeof(machine.user_words) - offset)
+		return false;
+	memcpy(to, (const uint8_t *)machine.user_words + offset, bytes);
+	return true;
+}
+
 long bpf_probe_read_user(void *dst, __u32 size, const void *unsafe)
 {
-	uint64_t offset = (uint64_t)unsafe - MACHINE_STACK_BASE;
+	bool (*read_user)(void *, uint32_t, uint64_t) = machine.read_user;
 
 	note_call();
-	if (offset > sizeof(machine.user_words) || size > sizeof(machine.user_words) - offset) {
-		memset(dst, 0, size); /* as the kernel does */
-		return -EFAULT;
-	}
-	memcpy(dst, (const uint8_t *)machine.user_words + offset, size);
-	return 0;
+	if (!read_user)
+		read_user = read_user_words;
+	if (read_user(dst, size, (uint64_t)unsafe))
+		return 0;
+	memset(dst, 0, size); /* as the kernel does */
+	return -EFAULT;
 }
 
 long bpf_probe_read_kernel(void *dst, __u32 size, const void *unsafe)
@@ -262,11 +346,12 @@ static struct machine_record *make_room(struct machine_ring *r, __u64 size)
 
 	if (machine.lock_busy || r->produced + room - r->consumed > ring_bytes - 1)
 		return NULL;
-	if (r->end - r->first == QUEUE || size > sizeof(record->data))
+	if (r->end - r->first == QUEUE || size > sizeof(struct snapshot_record))
 		abort();
 	r->end++;
 	r->produced += room;
 	record->bytes = (uint32_t)size;
+	record->data = malloc(size);
 	record->finished = false;
 	return record;
 }

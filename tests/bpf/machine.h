@@ -13,18 +13,26 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "bpf/unwind.h"
 
 #define MACHINE_CPUS	   3 /* with maps and a ring */
 #define MACHINE_STACK_BASE UINT64_C(0x7ffe00000000)
-#define MACHINE_WORDS	   1024 /* of the user stack */
+#define MACHINE_WORDS	   4096 /* of the user stack */
 #define MACHINE_NO_CGROUP  (-1)
+#define MACHINE_REGISTERS  17
 
-/** struct machine_regs - what a sample sees of the registers */
+/** struct machine_regs - what a sample sees of the registers; @by_number are DWARF's numbers */
 struct machine_regs {
-	uint64_t ip;
-	uint64_t sp;
-	uint64_t fp;
+	union {
+		uint64_t by_number[MACHINE_REGISTERS];
+		struct {
+			uint64_t ax, dx, cx, bx, si, di, fp, sp;
+			uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+			uint64_t ip;
+		};
+	};
 	uint16_t cs;
+	bool in_syscall; /* of those that the kernel saved */
 };
 
 /**
@@ -32,6 +40,7 @@ struct machine_regs {
  * @regs: at the overflow
  * @saved: what the kernel saved when the thread entered it; reading fails unless @saved_readable
  * @user_words: the user stack, from MACHINE_STACK_BASE upwards; nothing else can be read
+ * @read_user: if set, reads user memory instead; false where it is not there
  * @kernel_frames: what the kernel's walker finds in the kernel, leaf first
  * @walker_frames: what it finds in user space
  * @cgroup: which of the target cgroups the task is in
@@ -49,6 +58,7 @@ struct machine {
 	struct machine_regs saved;
 	bool saved_readable;
 	uint64_t user_words[MACHINE_WORDS];
+	bool (*read_user)(void *to, uint32_t bytes, uint64_t address);
 	uint64_t kernel_frames[MAX_FRAMES + 8];
 	uint32_t n_kernel_frames;
 	uint64_t walker_frames[MAX_FRAMES + 8];
@@ -65,7 +75,9 @@ struct machine {
 struct machine_settings {
 	uint32_t filter;
 	uint32_t wakeup_bytes;
-	uint32_t ring_bytes; /* 1 MB at most */
+	uint32_t ring_bytes;
+	uint32_t user_walk;
+	uint32_t snapshot_bytes;
 	bool have_task_pt_regs;
 	uint64_t seed;
 	uint8_t mode_filter[MAX_EVENTS];
@@ -77,13 +89,28 @@ struct machine_record {
 	uint32_t bytes;
 	bool finished;
 	union {
-		struct sample_event sample;
-		struct stack_record stack;
-		uint8_t data[sizeof(struct stack_record)];
+		void *data; /* @bytes and no more */
+		const struct sample_event *sample;
+		const struct stack_record *stack;
+		const struct snapshot_record *snapshot;
 	};
 };
 
 extern struct machine machine;
+
+/* The program's own, for the tests to fill as the recorder does; empty after machine_load(). */
+extern struct unwind_process unwind_processes[UNWIND_PROCESSES];
+extern struct unwind_mapping unwind_mappings[UNWIND_MAPPINGS];
+extern __u64 unwind_directory[UNWIND_DIRECTORY];
+extern struct unwind_rule unwind_rules[UNWIND_RULES];
+
+/* The program's look-ups in them, see bpf/walk.h. */
+__u64 find_process(__u32 pid);
+__u32 find_mapping(__u32 first, __u32 count, __u64 address);
+__u32 find_rule(__u32 shard, __u32 first, __u32 last, __u32 offset);
+
+/** machine_shard() - the UNWIND_SHARD_ROWS rows of a shard, which from now on is there */
+struct unwind_row *machine_shard(uint32_t shard);
 
 /** machine_load() - a new machine with empty maps and rings, running in user mode */
 void machine_load(const struct machine_settings *settings);
@@ -91,10 +118,14 @@ void machine_load(const struct machine_settings *settings);
 /** machine_overflow() - event number @event overflows now */
 void machine_overflow(uint32_t event);
 
+/** machine_exec() - the process on the CPU executes another program now */
+void machine_exec(void);
+
 /** machine_raise_generation() - as the recorder does while the programs run */
 void machine_raise_generation(void);
 
-/** machine_take() - the oldest record of a ring, its room given back; NULL when there is none */
+/** machine_take() - the oldest record of a ring, its room given back; NULL when there is none.
+ * Valid until the next. */
 const struct machine_record *machine_take(uint32_t cpu);
 
 /** machine_used() - bytes in a ring, headers included */
@@ -107,6 +138,6 @@ uint64_t machine_wakeups(uint32_t cpu);
 struct event_counters machine_counters(uint32_t cpu, uint32_t event);
 
 /** machine_slot() - where these frames belong in the intern table */
-uint32_t machine_slot(const uint64_t *frames, uint32_t n);
+uint32_t machine_slot(const uint64_t *frames, uint32_t n, uint32_t outcome);
 
 #endif /* PROFILER_MACHINE_H */

@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/bpf/machine.h"
@@ -21,11 +22,15 @@
 
 struct frames {
 	uint32_t n;
+	uint32_t outcome; /* of a stack that was read */
 	uint64_t ip[MAX_FRAMES];
 };
 
 /* What the recorder knows of each slot after reading a ring so far. */
-static struct frames meaning[MACHINE_CPUS][STACK_SLOTS];
+static struct frames *meaning[MACHINE_CPUS][STACK_SLOTS];
+
+/* The last snapshot on each ring that no sample has taken yet; bytes 0: none. */
+static struct snapshot_record snapshot_of[MACHINE_CPUS];
 
 static inline void load(struct machine_settings settings)
 {
@@ -33,13 +38,21 @@ static inline void load(struct machine_settings settings)
 		settings.ring_bytes = RING;
 	if (!settings.wakeup_bytes)
 		settings.wakeup_bytes = NEVER;
+	if (!settings.snapshot_bytes)
+		settings.snapshot_bytes = 4096;
 	settings.have_task_pt_regs = true;
 	settings.seed = 0x1234567;
 	machine_load(&settings);
-	memset(meaning, 0, sizeof(meaning));
+	for (uint32_t cpu = 0; cpu < MACHINE_CPUS; cpu++)
+		for (uint32_t slot = 0; slot < STACK_SLOTS; slot++) {
+			free(meaning[cpu][slot]);
+			meaning[cpu][slot] = NULL;
+		}
+	memset(snapshot_of, 0, sizeof(snapshot_of));
 	machine.pid = 1000;
 	machine.tid = 1001;
 	machine.period = 1;
+	machine.time_ns = UINT64_C(1) << 40;
 }
 
 static inline void load_default(void)
@@ -85,21 +98,35 @@ static inline void in_kernel_mode(const struct frames *kernel, const struct fram
 		set_user_stack(&machine.saved, user);
 }
 
-static inline void learn(uint32_t cpu, const struct machine_record *r)
+static inline void learn_stack(uint32_t cpu, const struct stack_record *s, uint32_t bytes)
 {
-	const struct stack_record *s = &r->stack;
 	struct frames *f;
 
-	cr_assert(ne(u32, r->bytes, sizeof(struct sample_event)));
-	cr_assert(eq(u32, s->type, RECORD_STACK));
-	cr_assert(eq(u32, s->size, r->bytes));
-	cr_assert(ge(u32, r->bytes, STACK_RECORD_MIN));
+	cr_assert(ge(u32, bytes, STACK_RECORD_MIN));
 	cr_assert(lt(u32, s->slot, STACK_SLOTS));
-	f = &meaning[cpu][s->slot];
-	f->n = (r->bytes - STACK_RECORD_HEADER) / 8;
+	f = meaning[cpu][s->slot];
+	if (!f)
+		f = meaning[cpu][s->slot] = calloc(1, sizeof(*f));
+	f->n = (bytes - STACK_RECORD_HEADER) / 8;
 	if (f->n == 2 && !s->frames[1])
 		f->n = 1;
+	f->outcome = s->outcome;
 	memcpy(f->ip, s->frames, f->n * sizeof(f->ip[0]));
+}
+
+static inline void learn(uint32_t cpu, const struct machine_record *r)
+{
+	const struct stack_record *s = r->stack;
+
+	cr_assert(ne(u32, r->bytes, sizeof(struct sample_event)));
+	cr_assert(eq(u32, s->size, r->bytes));
+	if (s->type == RECORD_SNAPSHOT) {
+		cr_assert(eq(u32, r->bytes, SNAPSHOT_RECORD_HEADER + r->snapshot->stack_bytes));
+		memcpy(&snapshot_of[cpu], r->snapshot, r->bytes);
+		return;
+	}
+	cr_assert(eq(u32, s->type, RECORD_STACK));
+	learn_stack(cpu, s, r->bytes);
 }
 
 /* Reads a ring up to its next sample; NULL when there is none. */
@@ -109,7 +136,7 @@ static inline const struct sample_event *next_sample(uint32_t cpu)
 
 	while ((r = machine_take(cpu))) {
 		if (r->bytes == sizeof(struct sample_event))
-			return &r->sample;
+			return r->sample;
 		learn(cpu, r);
 	}
 	return NULL;
@@ -124,7 +151,7 @@ static inline bool stack_is(uint32_t cpu, uint32_t id, const struct frames *f)
 {
 	if (!f || !f->n)
 		return id == 0;
-	return id > 0 && id <= STACK_SLOTS && same(&meaning[cpu][id - 1], f);
+	return id > 0 && id <= STACK_SLOTS && meaning[cpu][id - 1] && same(meaning[cpu][id - 1], f);
 }
 
 #endif /* PROFILER_SAMPLE_READER_H */

@@ -145,13 +145,14 @@ Test(sample, unreadable_memory_is_flagged_and_counted)
 
 Test(sample, longest_stacks_are_flagged_truncated)
 {
-	struct frames kernel = make_frames(KERNEL_IP, MAX_FRAMES);
+	struct frames kernel = make_frames(KERNEL_IP, MAX_KERNEL_FRAMES);
 	struct frames user = make_frames(USER_IP, MAX_FRAMES);
 	struct sample_event s;
 
 	in_kernel_mode(&kernel, &user);
-	machine.n_kernel_frames = MAX_FRAMES + 3;
-	machine.user_words[2 * (MAX_FRAMES - 1) - 2] = MACHINE_STACK_BASE + 4096; /* goes on */
+	machine.n_kernel_frames = MAX_KERNEL_FRAMES + 3;
+	machine.user_words[2 * (MAX_FRAMES - 1) - 2] = MACHINE_STACK_BASE + 16384; /* goes on */
+	machine.user_words[16384 / 8 + 1] = USER_IP;
 	s = one_sample();
 	cr_assert(eq(u8, s.flags,
 		     SAMPLE_IN_KERNEL | SAMPLE_KERNEL_TRUNCATED | SAMPLE_USER_TRUNCATED));
@@ -160,7 +161,8 @@ Test(sample, longest_stacks_are_flagged_truncated)
 	cr_assert(eq(u64, machine_counters(0, 0).kernel_truncated, 1));
 	cr_assert(eq(u64, machine_counters(0, 0).user_truncated, 1));
 
-	kernel.n = user.n = MAX_FRAMES - 1;
+	kernel.n = MAX_KERNEL_FRAMES - 1;
+	user.n = MAX_FRAMES - 1;
 	in_kernel_mode(&kernel, &user);
 	s = one_sample();
 	cr_assert(eq(u8, s.flags, SAMPLE_IN_KERNEL));
@@ -176,8 +178,8 @@ Test(sample, single_frame_record_is_never_taken_for_an_event)
 	machine_overflow(0);
 	r = machine_take(0);
 	cr_assert(eq(u32, r->bytes, STACK_RECORD_MIN));
-	cr_assert(eq(u64, r->stack.frames[0], USER_IP));
-	cr_assert(eq(u64, r->stack.frames[1], 0));
+	cr_assert(eq(u64, r->stack->frames[0], USER_IP));
+	cr_assert(eq(u64, r->stack->frames[1], 0));
 	cr_assert(eq(u32, machine_take(0)->bytes, sizeof(struct sample_event)));
 }
 
@@ -215,9 +217,10 @@ Test(sample, a_new_generation_sends_every_stack_again)
 /* A user stack that falls into the slot of the same sample's kernel stack leaves it alone. */
 Test(sample, both_stacks_of_a_sample_never_share_a_slot)
 {
+	const uint32_t chain_end = STACK_OUTCOME(STACK_CHAIN_END, STACK_BY_FRAME_POINTER);
 	struct frames kernel = make_frames(KERNEL_IP, 1), user = make_frames(USER_IP, 1);
 
-	while (machine_slot(user.ip, 1) != machine_slot(kernel.ip, 1))
+	while (machine_slot(user.ip, 1, chain_end) != machine_slot(kernel.ip, 1, 0))
 		user.ip[0]++;
 	in_kernel_mode(&kernel, &user);
 	for (int i = 0; i < 3; i++) {

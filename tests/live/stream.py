@@ -19,6 +19,8 @@ Frame = collections.namedtuple("Frame", "kind path offset function build_id")
 Sample = collections.namedtuple(
     "Sample", "time_ns cpu event pid tid process thread weight flags user kernel")
 
+LATEST_NS = 2_000_000_000
+
 LEDGER_PARTS = ("idle", "filtered_target", "filtered_mode", "ring_full", "ring_busy", "handoff",
                 "output", "written")
 
@@ -182,6 +184,11 @@ class Ledger:
         self.final = _get(message, "final", False)
         self.stopped_by = _get(message, "stopped_by", "")
         self.rows = [Row(r) for r in message.get("row", [])]
+        self.stacks = {(_get(s, "how", "TABLE"), _get(s, "end", "COMPLETE")): _get(s, "samples")
+                       for s in message.get("stacks", [])}
+        # A snapshot that could not be walked leaves the sample with what the walker had.
+        self.snapshots = sum(n for (how, end), n in self.stacks.items()
+                             if how == "SNAPSHOT" or end == "NO_ANSWER")
         self.runs = [_get(p, "runs") for p in message.get("program", [])]
 
     def sum(self, key, event=None):
@@ -247,8 +254,12 @@ def check(stream):
             raise Broken(f"the reader decodes another number of samples than written: {row}")
     if decoded:
         raise Broken(f"samples of CPUs or events without a ledger row: {dict(decoded)}")
-    last = {}
+    late, newest = 0, {}
     for s in stream.samples:
-        if s.time_ns < last.get((s.cpu, s.event), 0):
-            raise Broken(f"a sample is older than the one before: {s.time_ns} on CPU {s.cpu}")
-        last[s.cpu, s.event] = s.time_ns
+        age_ns = newest.get((s.cpu, s.event), 0) - s.time_ns
+        late += age_ns > 0
+        if age_ns > LATEST_NS:
+            raise Broken(f"a sample comes {age_ns} ns late: {s.time_ns} on CPU {s.cpu}")
+        newest[s.cpu, s.event] = max(newest.get((s.cpu, s.event), 0), s.time_ns)
+    if late > stream.final.snapshots:
+        raise Broken(f"{late} samples come late, and {stream.final.snapshots} had a snapshot")

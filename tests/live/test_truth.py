@@ -61,7 +61,7 @@ def without_frame(env, s, function):
 
 @test
 def recursion_whole(env):
-    """Up to 127 frames a stack is whole and has its root in main."""
+    """Up to 512 frames a stack is whole and has its root in main."""
     s, stacks = recursion(env, "100")
     # The caller of a function without a frame is not in the chain of frame pointers.
     short = [f for f in stacks if f.count("recurse") == 99]
@@ -75,15 +75,16 @@ def recursion_whole(env):
 
 @test
 def recursion_truncated(env):
-    """A deeper one keeps its 127 innermost frames and says so."""
-    s, stacks = recursion(env, "500")
+    """A deeper one keeps its 512 innermost frames and says so."""
+    s, stacks = recursion(env, "600")
     for frames in stacks:
-        equal(frames, ["[truncated]"] + ["recurse"] * 126 + ["bottom"], "a stack of 127 frames")
-    deep = [x for x in s.samples if len(x.user) == 127]
-    check(len(deep) >= len(stacks), f"{len(deep)} stacks of 127 frames for {len(stacks)}")
+        equal(frames, ["[truncated]"] + ["recurse"] * 511 + ["bottom"], "a stack of 512 frames")
+    deep = [x for x in s.samples if len(x.user) == 512]
+    check(len(deep) >= len(stacks), f"{len(deep)} stacks of 512 frames for {len(stacks)}")
     for x in s.samples:
-        equal(bool(x.flags & stream.USER_TRUNCATED), len(x.user) == 127, "the flag")
-    equal(s.final.sum("user_truncated"), len(deep), "user_truncated in the ledger")
+        equal(bool(x.flags & stream.USER_TRUNCATED), len(x.user) == 512, "the flag")
+    equal(sum(n for (_, end), n in s.final.stacks.items() if end == "MAX_FRAMES"), len(deep),
+          "stacks of too many frames in the ledger")
 
 
 @test

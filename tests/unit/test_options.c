@@ -48,7 +48,8 @@ Test(options, defaults)
 	cr_expect(eq(u64, o.duration_ns, 0));
 	cr_expect(eq(ptr, o.args, NULL));
 	cr_expect(not(o.output || o.idle || o.strict || o.hw_events || o.quiet || o.verbose));
-	cr_expect(eq(int, (int)o.call_graph, CALL_GRAPH_FP));
+	cr_expect(eq(int, (int)o.call_graph, CALL_GRAPH_AUTO));
+	cr_expect(eq(u32, o.snapshot_bytes, OPTIONS_DEFAULT_SNAPSHOT));
 }
 
 Test(options, all_of_them)
@@ -98,6 +99,37 @@ Test(options, command_with_all_cpus)
 	PARSE("-a -- sleep 1");
 	cr_expect(o.all_cpus);
 	expect_text(o.args[0], "sleep");
+}
+
+/* Sizes are rounded up to what is read in one piece. */
+Test(options, call_graphs)
+{
+	static const struct {
+		const char *text;
+		enum call_graph call_graph;
+		uint32_t snapshot_bytes;
+	} cases[] = {
+		{ "--call-graph auto", CALL_GRAPH_AUTO, OPTIONS_DEFAULT_SNAPSHOT },
+		{ "--call-graph fp", CALL_GRAPH_FP, 0 },
+		{ "--call-graph dwarf", CALL_GRAPH_DWARF, OPTIONS_DEFAULT_SNAPSHOT },
+		{ "--call-graph none", CALL_GRAPH_NONE, 0 },
+		{ "--call-graph dwarf,8192", CALL_GRAPH_DWARF, 8192 },
+		{ "--call-graph auto,65536", CALL_GRAPH_AUTO, MAX_SNAPSHOT_BYTES },
+		{ "--call-graph dwarf,1", CALL_GRAPH_DWARF, OPTIONS_SNAPSHOT_PIECE },
+		{ "--call-graph dwarf,8193", CALL_GRAPH_DWARF, 8192 + OPTIONS_SNAPSHOT_PIECE },
+		{ "--call-graph dwarf --call-graph fp", CALL_GRAPH_FP, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char line[64], *words[MAX_WORDS], err[OPTIONS_ERROR_BYTES];
+		struct options o;
+
+		snprintf(line, sizeof(line), "%s", cases[i].text);
+		cr_assert(eq(int, parse(line, words, &o, err), 0), "%s", err);
+		cr_expect(eq(int, (int)o.call_graph, (int)cases[i].call_graph), "%s",
+			  cases[i].text);
+		cr_expect(eq(u32, o.snapshot_bytes, cases[i].snapshot_bytes), "%s", cases[i].text);
+	}
 }
 
 Test(options, actions)
@@ -155,9 +187,16 @@ Test(options, refusals)
 		{ "-d 10s", "--duration '10s': not a number of seconds such as 10 or 0.5" },
 		{ "-d 1.2.3", "--duration '1.2.3': not a number of seconds such as 10 or 0.5" },
 		{ "-o a -o b", "--output is given twice" },
-		{ "--call-graph dwarf",
-		  "--call-graph dwarf is not supported yet; use fp, none or auto" },
-		{ "--call-graph lbr", "--call-graph 'lbr': not one of fp, none, auto" },
+		{ "--call-graph lbr", "--call-graph 'lbr': not one of auto, fp, dwarf, none" },
+		{ "--call-graph ,4096", "--call-graph ',4096': not one of auto, fp, dwarf, none" },
+		{ "--call-graph dwar", "--call-graph 'dwar': not one of auto, fp, dwarf, none" },
+		{ "--call-graph fp,4096", "--call-graph fp takes no size" },
+		{ "--call-graph none,", "--call-graph none takes no size" },
+		{ "--call-graph dwarf,0", "--call-graph '0': not a whole number from 1 to 65536" },
+		{ "--call-graph auto,65537",
+		  "--call-graph '65537': not a whole number from 1 to 65536" },
+		{ "--call-graph dwarf,4k",
+		  "--call-graph '4k': not a whole number from 1 to 65536" },
 		{ "-e 1 -e 2 -e 3 -e 4 -e 5 -e 6 -e 7 -e 8 -e 9",
 		  "more than 8 events; profile the others in another run" },
 		{ "-x", "unknown option '-x'; profiler --help lists them" },

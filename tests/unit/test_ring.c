@@ -357,3 +357,42 @@ Test(parse, refuses_stacks_that_are_none)
 	cr_assert(parse_stack(&bad, bad.size, &n) == NULL);
 	cr_assert(eq(u32, n, 77));
 }
+
+Test(parse, snapshots)
+{
+	static struct snapshot_record s = { .type = RECORD_SNAPSHOT };
+
+	for (uint32_t bytes = 0; bytes <= MAX_SNAPSHOT_BYTES; bytes += 512) {
+		s.stack_bytes = bytes;
+		s.size = SNAPSHOT_RECORD_HEADER + bytes;
+		cr_assert(parse_snapshot(&s, s.size) == &s);
+		cr_assert(parse_snapshot(&s, s.size + 8) == NULL);
+		cr_assert(parse_snapshot(&s, s.size - 8) == NULL);
+	}
+}
+
+/* Whatever its fields say, a snapshot lies within the record, and is no larger than one may be. */
+Test(parse, refuses_snapshots_that_are_none)
+{
+	static struct snapshot_record s = { .type = RECORD_SNAPSHOT };
+	const uint32_t good = SNAPSHOT_RECORD_HEADER + 512;
+	struct stack_record stack = { .type = RECORD_STACK, .size = sizeof(stack) };
+
+	s.size = good;
+	s.stack_bytes = 512;
+	cr_assert(parse_snapshot(&s, good) == &s);
+	cr_assert(parse_snapshot(&s, SNAPSHOT_RECORD_HEADER - 8) == NULL);
+	cr_assert(parse_snapshot(&s, STACK_RECORD_HEADER) == NULL);
+	s.stack_bytes = 520;
+	cr_assert(parse_snapshot(&s, good) == NULL);
+	s.stack_bytes = 504;
+	cr_assert(parse_snapshot(&s, good) == NULL);
+	s.stack_bytes = 512;
+	s.type = RECORD_STACK;
+	cr_assert(parse_snapshot(&s, good) == NULL);
+	cr_assert(parse_snapshot((const void *)&stack, sizeof(stack)) == NULL);
+	s.type = RECORD_SNAPSHOT;
+	s.stack_bytes = MAX_SNAPSHOT_BYTES + 512;
+	s.size = SNAPSHOT_RECORD_HEADER + s.stack_bytes;
+	cr_assert(parse_snapshot(&s, s.size) == NULL);
+}

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "profiler/buildid.h"
+#include "jail/elf_file.h"
 #include "profiler/perfrecord.h"
 #include "profiler/sideband.h"
 #include "tests/unit/random.h"
@@ -466,17 +466,18 @@ enum step { NOTHING, FORKED, EXECUTED, MAPPED, EXITED };
 
 static void check_build_id(const struct sideband *sb, const struct sideband_mmap *m)
 {
-	uint8_t wanted[BUILDID_SIZE];
 	struct sideband_stats stats;
 	int fd = open(m->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	int size = buildid_read(fd, wanted);
+	struct elf_file elf = { 0 };
+	int error = elf_file_open_fd(&elf, fd);
 
 	close(fd);
 	sideband_stats(sb, &stats);
-	if (!stats.build_ids || size < 0)
-		return;
-	cr_expect(eq(int, m->build_id_size, size));
-	cr_expect(zero(int, memcmp(m->build_id, wanted, (size_t)size)));
+	if (stats.build_ids && !error) {
+		cr_expect(eq(int, m->build_id_size, elf.build_id_size));
+		cr_expect(zero(int, memcmp(m->build_id, elf.build_id, elf.build_id_size)));
+	}
+	elf_file_close(&elf);
 }
 
 static enum step follow(const struct sideband *sb, const struct sideband_record *r, pid_t child,

@@ -85,6 +85,20 @@ Test(stacks, equal_stacks_of_cpus_are_one)
 	cr_assert(eq(u32, stacks_find(stacks, 2, 10)->node, 77));
 }
 
+/* Why a stack ends and how it was walked stays with it, over generations too. */
+Test(stacks, outcome_is_kept)
+{
+	const uint32_t outcome = STACK_OUTCOME(STACK_ENDS - 1, STACK_HOWS - 1);
+	struct stack_record r = { .type = RECORD_STACK, .hash = 7, .outcome = outcome };
+
+	r.frames[0] = 1;
+	stacks_put(stacks, 0, &r, 1);
+	cr_assert(eq(u16, stacks_find(stacks, 0, 1)->outcome, (uint16_t)outcome));
+	cr_assert(eq(u32, (uint16_t)outcome, outcome), "it fits");
+	stacks_next_generation(stacks);
+	cr_assert(eq(u16, stacks_find(stacks, 0, 1)->outcome, (uint16_t)outcome));
+}
+
 Test(stacks, a_new_stack_is_unresolved)
 {
 	struct raw_stack *s;

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * walk.h - walks a user stack by the tables of unwind.h, one frame a step.
+ *
+ * A step finds the rule for the frame's address, computes the CFA (the caller's stack pointer), and
+ * reads the return address and what the frame saved of the registers that rules refer to: the
+ * frame pointer and, on x86_64, rbx. Code without a rule is
+ * stepped over by its frame pointer: what is made at run time, Go's, V8's builtins. Of a file
+ * without any rules nothing is believed.
+ *
+ * Invariants: the stack pointer never goes down (a signal frame may be on another stack), so a walk
+ * ends whatever the tables and the memory say; and whatever does not fit ends it with its
+ * reason, it is never guessed over.
+ *
+ * The steps are functions of their own with numbers for arguments, so that the verifier goes
+ * through each once, not once for every way that led to it (and no tail calls or bpf_loop() are
+ * needed).
+ */
+#ifndef PROFILER_WALK_H
+#define PROFILER_WALK_H
+
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf/event.h"
+#include "bpf/intern.h"
+#include "bpf/regs.h"
+#include "bpf/unwind.h"
+
+/* A frame larger than a whole stack usually is (8 MB) is taken for the end of the chain. */
+#define FRAME_BYTES_MAX (8u << 20)
+
+/* Saved registers lie right below the CFA: so many words are read at once. */
+#define SAVED_WORDS 8
+#define SAVED_BYTES (SAVED_WORDS * 8)
+
+enum walk_step {
+	WALK_ON,
+	WALK_ENDED,	/* see walk.end */
+	WALK_REGISTERS, /* the leaf's other registers are needed: fill them in, step again */
+};
+
+struct walk {
+	struct user_regs regs; /* of the frame that the next step is about */
+	__u64 start;	       /* the mapping found last */
+	__u64 bytes;
+	__u64 bias;
+	__u32 directory;
+	__u32 first; /* the process's mappings */
+	__u32 count;
+	__u32 frames; /* found so far */
+	__u64 hash;   /* of them */
+	__u32 outcome;
+	__u8 is_leaf;	     /* all registers are this frame's */
+	__u8 is_return;	     /* ip is a return address: the call is before it */
+	__u8 frame_pointers; /* by frame pointers only */
+	__u8 has_registers;
+	__u64 registers[SNAPSHOT_REGISTERS]; /* of the leaf, by DWARF number */
+	__u64 saved[SAVED_WORDS];
+};
+
+/* What a CPU works with while it takes a sample; too large for the BPF stack. */
+struct scratch {
+	__u64 unread_bytes;    /* bytes put in the ring since the last wake-up */
+	__u64 snapshot_window; /* when the CPU's credit for snapshots was renewed */
+	__u32 snapshot_credit;
+	__u32 reserved;
+	bpf_user_pt_regs_t regs;
+	struct walk walk;
+	struct stack_record record;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct shard {
+	struct unwind_row row[UNWIND_SHARD_ROWS];
+};
+
+/* Filled by the recorder as tables are loaded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, UNWIND_SHARDS);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(map_flags, BPF_F_MMAPABLE);
+			__uint(max_entries, 1);
+			__uint(key_size, sizeof(__u32));
+			__uint(value_size, sizeof(struct shard));
+		});
+} unwind_shards SEC(".maps");
+
+/* Mapped by the recorder, which writes them in place. */
+struct unwind_process unwind_processes[UNWIND_PROCESSES];
+struct unwind_mapping unwind_mappings[UNWIND_MAPPINGS];
+__u64 unwind_directory[UNWIND_DIRECTORY];
+struct unwind_rule unwind_rules[UNWIND_RULES];
+
+/* The mappings of a thread group, first << 32 | count; 0 when they are not known. */
+__noinline __u64 find_process(__u32 pid)
+{
+	__u32 i, slot = unwind_process_slot(pid);
+
+	for (i = 0; i < UNWIND_PROBES; i++) {
+		volatile struct unwind_process *p =
+			&unwind_processes[(slot + i) & (UNWIND_PROCESSES - 1)];
+
+		if (p->pid == pid)
+			return p->range;
+	}
+	return 0;
+}
+
+/* Index of the last mapping that begins at or below an address; UNWIND_MAPPINGS if there is none.
+ */
+__noinline __u32 find_mapping(__u32 first, __u32 count, __u64 address)
+{
+	__u32 i, low = 0, high = count; /* mappings below low begin at or below it, those from high
+					   on above */
+
+	for (i = 0; i < 12; i++) { /* 2^11 = UNWIND_PROCESS_MAPPINGS, and one to end on */
+		__u32 middle = (low + high) / 2;
+
+		if (low >= high)
+			break;
+		if (unwind_mappings[(first + middle) & (UNWIND_MAPPINGS - 1)].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? (first + low - 1) & (UNWIND_MAPPINGS - 1) : UNWIND_MAPPINGS;
+}
+
+/* The rule of the last of the rows [first, last] that begins at or below an offset. */
+__noinline __u32 find_rule(__u32 shard, __u32 first, __u32 last, __u32 offset)
+{
+	void *map = bpf_map_lookup_elem(&unwind_shards, &shard);
+	__u32 i, zero = 0;
+	struct shard *rows;
+
+	rows = map ? bpf_map_lookup_elem(map, &zero) : 0;
+	if (!rows)
+		return UNWIND_RULES;
+	for (i = 0; i < 17; i++) { /* 2^16 rows, and one to end on */
+		__u32 middle = (first + last + 1) / 2;
+
+		if (first >= last)
+			break;
+		if (rows->row[middle & (UNWIND_SHARD_ROWS - 1)].offset <= offset)
+			first = middle;
+		else
+			last = middle - 1;
+	}
+	return rows->row[first & (UNWIND_SHARD_ROWS - 1)].rule;
+}
+
+static __always_inline int walk_end(struct walk *w, enum stack_end end)
+{
+	w->outcome = STACK_OUTCOME(end, STACK_HOW(w->outcome));
+	return WALK_ENDED;
+}
+
+/* Makes w's mapping the one of an address; false, with the reason, when there is none. */
+static __always_inline bool enter_mapping(struct walk *w, __u64 address)
+{
+	const struct unwind_mapping *m;
+	__u32 index;
+
+	if (address - w->start < w->bytes)
+		return true;
+	index = find_mapping(w->first, w->count, address);
+	m = &unwind_mappings[index & (UNWIND_MAPPINGS - 1)];
+	if (index >= UNWIND_MAPPINGS || address - m->start >= (__u64)m->pages_4k << 12) {
+		walk_end(w, address + 1 <= 4096 ? STACK_BAD_FRAME : STACK_NO_MAPPING);
+		return false;
+	}
+	w->start = m->start;
+	w->bytes = (__u64)m->pages_4k << 12;
+	w->bias = m->bias;
+	w->directory = m->directory;
+	return true;
+}
+
+/* A saved register or the return address, at an offset from the CFA. */
+static __always_inline bool saved_word(struct walk *w, __u64 cfa, __s64 offset, bool have_saved,
+				       __u64 *ret)
+{
+	if (have_saved && offset >= -SAVED_BYTES && offset <= -8 && !(offset & 7)) {
+		*ret = w->saved[((offset + SAVED_BYTES) >> 3) & (SAVED_WORDS - 1)];
+		return true;
+	}
+	return bpf_probe_read_user(ret, sizeof(*ret), (void *)(cfa + offset)) == 0;
+}
+
+static __always_inline int enter_caller(struct walk *w, __u64 ip, __u64 sp, __u64 fp, __u64 bx)
+{
+	if (!ip)
+		return walk_end(w, STACK_BAD_FRAME);
+	w->regs.ip = ip;
+	w->regs.sp = sp;
+	w->regs.fp = fp;
+	w->regs.bx = bx;
+	w->is_leaf = 0;
+	w->is_return = 1;
+	return WALK_ON;
+}
+
+/*
+ * A frame lies above the one it was called from, and near: what does not is not a frame pointer but
+ * whatever else the register holds, and is not read. An ABI's outermost frame has 0 there.
+ */
+static __always_inline int step_frame_pointer(struct walk *w)
+{
+	__u64 fp = w->regs.fp, sp = w->regs.sp;
+
+	w->outcome = STACK_OUTCOME(STACK_COMPLETE, STACK_BY_FRAME_POINTER);
+	if (!fp && !w->is_leaf)
+		return WALK_ENDED;
+	if ((fp & 7) || fp < sp || fp - sp > FRAME_BYTES_MAX)
+		return walk_end(w, w->frame_pointers ? STACK_CHAIN_END : STACK_NO_RULE);
+	if (bpf_probe_read_user(w->saved, 16, (void *)fp))
+		return walk_end(w, STACK_UNREADABLE);
+	if (!w->saved[1])
+		return w->saved[0] ? walk_end(w, STACK_BAD_FRAME) : WALK_ENDED;
+	return enter_caller(w, RETURN_ADDRESS(w->saved[1]), fp + 16, w->saved[0], 0);
+}
+
+static __always_inline int step_signal(struct walk *w)
+{
+	if (bpf_probe_read_user(w->saved, SIGNAL_WORDS * 8, (void *)(w->regs.sp + SIGNAL_WORDS_AT)))
+		return walk_end(w, STACK_UNREADABLE);
+	if (!w->saved[SIGNAL_IP])
+		return walk_end(w, STACK_BAD_FRAME);
+	w->regs.ip = w->saved[SIGNAL_IP];
+	w->regs.sp = w->saved[SIGNAL_SP];
+	w->regs.fp = w->saved[SIGNAL_FP];
+	w->regs.bx = w->saved[SIGNAL_BX];
+	w->is_leaf = 0;
+	w->is_return = 0;
+	return WALK_ON;
+}
+
+/* The CFA by a rule; false, with the step's result in *ret, when it cannot be had. */
+static __always_inline bool find_cfa(struct walk *w, const struct unwind_rule *r, __u64 *cfa,
+				     int *ret)
+{
+	__u64 base;
+
+	*ret = WALK_ENDED;
+	switch (r->cfa) {
+	case UNWIND_SP:
+		base = w->regs.sp;
+		break;
+	case UNWIND_FP:
+		base = w->regs.fp;
+		break;
+	case UNWIND_BX:
+		base = w->regs.bx;
+		break;
+	case UNWIND_REG:
+		if (!w->is_leaf) {
+			walk_end(w, STACK_BEYOND);
+			return false;
+		}
+		if (!w->has_registers) {
+			*ret = WALK_REGISTERS;
+			return false;
+		}
+		base = r->cfa_reg < SNAPSHOT_REGISTERS ? w->registers[r->cfa_reg] : 0;
+		break;
+	case UNWIND_SP_DEREF:
+	case UNWIND_FP_DEREF:
+	case UNWIND_FP_ALIGNED:
+		base = r->cfa == UNWIND_SP_DEREF ? w->regs.sp : w->regs.fp;
+		if (bpf_probe_read_user(&base, sizeof(base), (void *)(base + r->deref_off))) {
+			walk_end(w, STACK_UNREADABLE);
+			return false;
+		}
+		break;
+	case UNWIND_PLT:
+		base = w->regs.sp + ((w->regs.ip & 15) >= r->cfa_reg ? 16 : 8);
+		break;
+	default:
+		walk_end(w, STACK_BEYOND);
+		return false;
+	}
+	*cfa = base + r->cfa_off;
+	return true;
+}
+
+static __always_inline int step_rule(struct walk *w, const struct unwind_rule *r)
+{
+	__u64 cfa, ra, fp = w->regs.fp, bx = w->regs.bx;
+	bool have_saved;
+	int result;
+
+	if (r->cfa == UNWIND_END)
+		return walk_end(w, STACK_COMPLETE);
+	if (r->cfa == UNWIND_NONE)
+		return step_frame_pointer(w);
+	if (r->cfa == UNWIND_SIGNAL)
+		return step_signal(w);
+	if (!find_cfa(w, r, &cfa, &result))
+		return result;
+	if (cfa < w->regs.sp || (cfa == w->regs.sp && r->ra == UNWIND_RA_MEMORY))
+		return walk_end(w, STACK_BAD_FRAME);
+	/* What lies below the stack pointer need not be there: then each word by itself. */
+	have_saved = bpf_probe_read_user(w->saved, SAVED_BYTES, (void *)(cfa - SAVED_BYTES)) == 0;
+	if (r->ra == UNWIND_RA_REG) {
+#if defined(__TARGET_ARCH_arm64)
+		if (r->ra_reg == 30 && !w->is_return)
+			ra = w->regs.bx;
+		else
+#endif
+			if (!w->is_leaf)
+			return walk_end(w, STACK_BEYOND);
+		else if (!w->has_registers)
+			return WALK_REGISTERS;
+		else
+			ra = r->ra_reg < SNAPSHOT_REGISTERS ? w->registers[r->ra_reg] : 0;
+	} else if (!saved_word(w, cfa, r->ra_off, have_saved, &ra)) {
+		return walk_end(w, STACK_UNREADABLE);
+	}
+	if (r->cfa == UNWIND_FP_ALIGNED) {
+		if (bpf_probe_read_user(&fp, sizeof(fp), (void *)w->regs.fp) ||
+		    (r->bx_off &&
+		     bpf_probe_read_user(&bx, sizeof(bx), (void *)(w->regs.fp + r->bx_off))))
+			return walk_end(w, STACK_UNREADABLE);
+	} else if ((r->fp_off && !saved_word(w, cfa, r->fp_off, have_saved, &fp)) ||
+		   (r->bx_off && !saved_word(w, cfa, r->bx_off, have_saved, &bx))) {
+		return walk_end(w, STACK_UNREADABLE);
+	}
+	return enter_caller(w, RETURN_ADDRESS(ra), cfa, fp, bx);
+}
+
+/* The step from a frame whose mapping is known: by a rule, or else by the frame pointer. */
+static __always_inline int step_mapped(struct walk *w, __u64 pc)
+{
+	__u64 offset = pc - w->bias;
+	struct unwind_page page;
+	__u32 index, rule;
+	__u64 word;
+
+	if (w->directory == UNWIND_FRAME_POINTERS)
+		return step_frame_pointer(w);
+	index = w->directory + (__u32)(offset >> UNWIND_PAGE_SHIFT);
+	if (w->directory == UNWIND_UNKNOWN_FILE || index >= UNWIND_DIRECTORY)
+		return walk_end(w, STACK_BEYOND);
+	word = *(volatile __u64 *)&unwind_directory[index]; /* once: it may change meanwhile */
+	__builtin_memcpy(&page, &word, sizeof(page));
+	if (page.state == UNWIND_PAGE_MISSING)
+		return walk_end(w, STACK_NO_TABLE);
+	if (page.state == UNWIND_PAGE_REFUSED)
+		return walk_end(w, STACK_REFUSED);
+	if (page.state == UNWIND_PAGE_UNTOLD)
+		return walk_end(w, STACK_NO_RULE);
+	if (page.state == UNWIND_PAGE_BARE)
+		return step_frame_pointer(w);
+	rule = find_rule(page.shard, page.first, (__u32)page.first + page.count,
+			 (__u32)offset & (UNWIND_PAGE_BYTES - 1));
+	if (rule >= UNWIND_RULES)
+		return walk_end(w, STACK_REFUSED);
+	return step_rule(w, &unwind_rules[rule]);
+}
+
+/* Takes the frame that the CPU's walk has come to, and finds its caller. */
+__noinline int walk_step(__u32 cpu)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
+	struct walk *w;
+	__u64 ip, pc;
+	int result;
+	__u32 n;
+
+	if (!s)
+		return WALK_ENDED;
+	w = &s->walk;
+	n = w->frames;
+	if (n >= MAX_FRAMES)
+		return walk_end(w, STACK_MAX_FRAMES);
+	ip = w->regs.ip;
+	s->record.frames[n] = ip;
+	pc = ip - w->is_return;
+	if (w->frame_pointers)
+		result = step_frame_pointer(w);
+	else if (!w->count)
+		result = walk_end(w, STACK_NO_PROCESS);
+	else if (enter_mapping(w, pc))
+		result = step_mapped(w, pc);
+	else if (n == 0)
+		result = WALK_ENDED;
+	else /* an address that is not code is no frame, unless it is where the thread is */
+		return WALK_ENDED;
+	if (result != WALK_REGISTERS) {
+		w->frames = n + 1;
+		w->hash = intern_step(w->hash, ip, INTERN_MUL_A);
+	}
+	return result;
+}
+
+/* Steps on while there is a way on; two loops of a few steps are less to verify than one of many.
+ */
+#define WALK_STEPS 32
+__noinline int walk_steps(__u32 cpu)
+{
+	int i, result = WALK_ON;
+
+	for (i = 0; i < WALK_STEPS && result == WALK_ON; i++)
+		result = walk_step(cpu);
+	return result;
+}
+
+#endif /* PROFILER_WALK_H */

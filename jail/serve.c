@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * serve.c - answers the recorder's requests.
+ *
+ * The recorder is trusted, except for its lengths: a message that cannot be is the end. The files
+ * are not: they are mapped, and reading what their owner has cut off raises SIGBUS. It is caught,
+ * not died of, since a death would cost all other files too, and anyone could cause it at will:
+ * the handler jumps back to the request, which is served again without that file. That is in order
+ * because what is interrupted (elf_file, cfi, table, snapshot) owns nothing at that point but the
+ * buffers that the next request overwrites.
+ */
+#include "jail/serve.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "jail/cfi.h"
+#include "jail/elf_file.h"
+#include "jail/jailwire.h"
+#include "jail/snapshot.h"
+#include "jail/table.h"
+
+struct held_file {
+	uint32_t id; /* JAIL_FILE_NONE: free */
+	bool truncated;
+	bool touched; /* since its pages were given back */
+	uint64_t used;
+	struct elf_file elf;
+	struct cfi cfi; /* .file is NULL for a file without tables */
+};
+
+struct serve {
+	int socket;
+	int received_fd; /* of the request at hand; -1 */
+	uint64_t requests;
+	uint64_t clock; /* of held_file.used */
+	struct unw_addr_space *space;
+	struct jail_header request;
+	struct held_file *busy; /* which file is read now */
+	bool interrupted;	/* in this request, by a file's end */
+	struct held_file files[SERVE_FILES];
+	uint64_t frames[MAX_FRAMES];
+	struct table_page page;
+	_Alignas(16) uint8_t body[JAIL_REQUEST_MAX];
+};
+
+/* Where to when a mapped file turns out to be shorter: signal handlers have no argument. */
+static sigjmp_buf file_ended;
+
+static void on_sigbus(int signal)
+{
+	(void)signal;
+	siglongjmp(file_ended, 1);
+}
+
+/* The socket */
+
+static void close_received(struct serve *s)
+{
+	if (s->received_fd >= 0)
+		close(s->received_fd);
+	s->received_fd = -1;
+}
+
+/* Takes the one descriptor that may come along; more than one is nothing we were promised. */
+static void take_fd(struct serve *s, struct msghdr *message)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return;
+	close_received(s);
+	memcpy(&s->received_fd, CMSG_DATA(c), sizeof(int));
+}
+
+/* Return: 1 with all of it, 0 at the end of the stream before the first byte, or -errno. */
+static int receive(struct serve *s, void *to, size_t size)
+{
+	size_t have = 0;
+
+	while (have < size) {
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+		struct iovec part = { .iov_base = (char *)to + have, .iov_len = size - have };
+		struct msghdr message = { .msg_iov = &part,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control) };
+		ssize_t n = recvmsg(s->socket, &message, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : have ? -EPROTO : 0;
+		take_fd(s, &message);
+		have += (size_t)n;
+	}
+	return 1;
+}
+
+/* Sends all of the parts; changes them. */
+static int send_parts(struct serve *s, struct iovec *parts, size_t count)
+{
+	while (count) {
+		struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+		ssize_t n = sendmsg(s->socket, &message, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		while (count && (size_t)n >= parts->iov_len) {
+			n -= (ssize_t)parts->iov_len;
+			parts++;
+			count--;
+		}
+		if (count) {
+			parts->iov_base = (char *)parts->iov_base + n;
+			parts->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* An answer to the request at hand: its struct, and up to two arrays behind. */
+static int answer(struct serve *s, struct iovec content[3])
+{
+	struct jail_header header = { .type = s->request.type,
+				      .version = JAIL_VERSION,
+				      .sequence = s->request.sequence };
+	struct iovec parts[4] = { { .iov_base = &header, .iov_len = sizeof(header) } };
+
+	for (int i = 0; i < 3; i++) {
+		parts[i + 1] = content[i];
+		header.size += (uint32_t)content[i].iov_len;
+	}
+	return send_parts(s, parts, 4);
+}
+
+/* The files */
+
+static struct held_file *find_file(struct serve *s, uint32_t id)
+{
+	for (size_t i = 0; i < SERVE_FILES; i++) {
+		if (s->files[i].id == id)
+			return &s->files[i];
+	}
+	return NULL;
+}
+
+static void drop_file(struct held_file *file)
+{
+	cfi_release(&file->cfi);
+	elf_file_close(&file->elf);
+	*file = (struct held_file){ .id = JAIL_FILE_NONE };
+}
+
+static void use_file(struct serve *s, struct held_file *file)
+{
+	file->used = ++s->clock;
+	file->touched = true;
+	s->busy = file;
+}
+
+/*
+ * The pages stay in the page cache; they are counted here only while they are mapped here. Every
+ * SERVE_KEEP requests: taking them in again costs more than the rest of a request. But at once
+ * after a file that may have been read as a whole, for an index.
+ */
+static void give_pages_back(struct serve *s)
+{
+	if (++s->requests % SERVE_KEEP && s->request.type != JAIL_FILE)
+		return;
+	for (size_t i = 0; i < SERVE_FILES; i++) {
+		struct held_file *file = &s->files[i];
+
+		if (!file->touched)
+			continue;
+		madvise((void *)(uintptr_t)file->elf.data, file->elf.size, MADV_DONTNEED);
+		file->touched = false;
+	}
+}
+
+static enum jail_status status_of(int err)
+{
+	switch (err) {
+	case 0:
+		return JAIL_OK;
+	case -ENOEXEC:
+		return JAIL_NOT_ELF;
+	case -ENODEV:
+		return JAIL_NOT_REGULAR;
+	case -E2BIG:
+	case -ENOMEM:
+		return JAIL_TOO_LARGE;
+	default:
+		return JAIL_CORRUPT;
+	}
+}
+
+/* -ENOMEM: there may be room when another file has gone. */
+static int map_file(struct serve *s, struct held_file *file)
+{
+	int err = elf_file_open_fd(&file->elf, s->received_fd);
+
+	if (err)
+		return err == -EINVAL ? -ENODEV : err;
+	err = cfi_init(&file->cfi, &file->elf);
+	if (err == -ENODATA) {
+		file->cfi = (struct cfi){ .file = NULL };
+		return 0;
+	}
+	return err;
+}
+
+/* Makes room; false when nothing is held any more. */
+static bool drop_oldest(struct serve *s)
+{
+	struct held_file *oldest = NULL;
+
+	for (size_t i = 0; i < SERVE_FILES; i++) {
+		struct held_file *file = &s->files[i];
+
+		if (file->id != JAIL_FILE_NONE && (!oldest || file->used < oldest->used))
+			oldest = file;
+	}
+	if (oldest)
+		drop_file(oldest);
+	return oldest;
+}
+
+/* A place for a file: there is one now. */
+static struct held_file *free_place(struct serve *s)
+{
+	struct held_file *file = find_file(s, JAIL_FILE_NONE);
+
+	while (!file && drop_oldest(s))
+		file = find_file(s, JAIL_FILE_NONE);
+	return file;
+}
+
+/* Maps the file that was received. */
+static enum jail_status load_file(struct serve *s, uint32_t id, struct held_file **ret)
+{
+	struct held_file *file = find_file(s, id);
+	int err;
+
+	if (!file)
+		file = free_place(s);
+	do {
+		drop_file(file);
+		use_file(s, file);
+		err = map_file(s, file);
+	} while (err == -ENOMEM && drop_oldest(s));
+	if (err) {
+		drop_file(file);
+		return status_of(err);
+	}
+	file->id = id;
+	*ret = file;
+	return JAIL_OK;
+}
+
+/* The requests. Each may be left by on_sigbus(). */
+
+static int serve_file(struct serve *s)
+{
+	struct jail_file_answer a = { 0 };
+	struct jail_file_request r;
+	struct held_file *file = NULL;
+
+	memcpy(&r, s->body, sizeof(r));
+	if (s->interrupted)
+		a.status = JAIL_TRUNCATED;
+	else if (s->received_fd < 0 || r.file == JAIL_FILE_NONE)
+		a.status = JAIL_NOT_REGULAR;
+	else
+		a.status = load_file(s, r.file, &file);
+	close_received(s);
+	if (a.status == JAIL_OK) {
+		a.machine = file->elf.machine;
+		a.kind = file->cfi.file ? JAIL_KIND_TABLES
+			 : file->elf.go ? JAIL_KIND_FRAME_POINTERS
+					: JAIL_KIND_BARE;
+		if (file->elf.build_id_size <= JAIL_BUILD_ID_MAX) {
+			a.build_id_size = file->elf.build_id_size;
+			memcpy(a.build_id, file->elf.build_id, a.build_id_size);
+		}
+	}
+	return answer(s, (struct iovec[3]){ { &a, sizeof(a) } });
+}
+
+static enum jail_status compile_page(struct serve *s, const struct jail_page_request *r)
+{
+	struct held_file *file = find_file(s, r->file);
+
+	if (!file)
+		return JAIL_UNKNOWN_FILE;
+	if (file->truncated)
+		return JAIL_TRUNCATED;
+	use_file(s, file);
+	if (file->cfi.file)
+		return status_of(table_compile(&file->cfi, r->page, &s->page));
+	s->page.row_count = 0;
+	s->page.rule_count = 0;
+	return JAIL_OK;
+}
+
+static int serve_page(struct serve *s)
+{
+	struct jail_page_answer a = { 0 };
+	struct jail_page_request r;
+
+	memcpy(&r, s->body, sizeof(r));
+	a.status = compile_page(s, &r);
+	if (a.status == JAIL_OK) {
+		a.rows = s->page.row_count;
+		a.rules = a.rows ? s->page.rule_count : 0;
+	}
+	return answer(s, (struct iovec[3]){ { &a, sizeof(a) },
+					    { s->page.rules, a.rules * sizeof(s->page.rules[0]) },
+					    { s->page.rows, a.rows * sizeof(s->page.rows[0]) } });
+}
+
+static enum snapshot_tables find_tables(void *files, uint32_t id, const struct cfi **ret)
+{
+	struct serve *s = files;
+	struct held_file *file = find_file(s, id);
+
+	if (!file)
+		return SNAPSHOT_UNKNOWN;
+	if (file->truncated)
+		return SNAPSHOT_UNUSABLE;
+	if (!file->cfi.file)
+		return file->elf.go ? SNAPSHOT_FRAME_POINTERS : SNAPSHOT_UNUSABLE;
+	use_file(s, file);
+	*ret = &file->cfi;
+	return SNAPSHOT_TABLES;
+}
+
+static bool walk_is_whole(const struct serve *s)
+{
+	struct jail_walk_request r;
+
+	memcpy(&r, s->body, sizeof(r));
+	return r.mappings <= JAIL_MAPPINGS_MAX && r.stack_bytes <= JAIL_STACK_MAX &&
+	       s->request.size ==
+		       sizeof(r) + r.mappings * sizeof(struct jail_mapping) + r.stack_bytes;
+}
+
+static int serve_walk(struct serve *s)
+{
+	const struct jail_walk_request *r = (const void *)s->body;
+	const struct jail_mapping *mappings = (const void *)(s->body + sizeof(*r));
+	const struct snapshot snapshot = {
+		.request = r,
+		.mappings = mappings,
+		.stack = (const uint8_t *)(mappings + r->mappings),
+		.find = find_tables,
+		.files = s,
+	};
+	struct jail_walk_answer a = { .status = JAIL_REFUSED };
+
+	if (r->machine == SNAPSHOT_MACHINE)
+		snapshot_walk(s->space, &snapshot, &a, s->frames);
+	return answer(s, (struct iovec[3]){ { &a, sizeof(a) },
+					    { s->frames, a.frames * sizeof(s->frames[0]) } });
+}
+
+static int serve_forget(struct serve *s)
+{
+	struct jail_forget_answer a = { .status = JAIL_OK };
+	struct jail_forget_request r;
+	struct held_file *file;
+
+	memcpy(&r, s->body, sizeof(r));
+	file = find_file(s, r.file);
+	if (file)
+		drop_file(file);
+	return answer(s, (struct iovec[3]){ { &a, sizeof(a) } });
+}
+
+static const struct request_kind {
+	size_t size; /* of its body, at least */
+	int (*serve)(struct serve *s);
+} kinds[JAIL_TYPES] = {
+	[JAIL_FILE] = { sizeof(struct jail_file_request), serve_file },
+	[JAIL_PAGE] = { sizeof(struct jail_page_request), serve_page },
+	[JAIL_WALK] = { sizeof(struct jail_walk_request), serve_walk },
+	[JAIL_FORGET] = { sizeof(struct jail_forget_request), serve_forget },
+};
+
+/*
+ * The file that was being read has become shorter. The request is served once more, and finds that
+ * file refused; so that ends, since there are not more files than places.
+ */
+static int give_up_busy_file(struct serve *s)
+{
+	if (!s->busy)
+		return -EFAULT;
+	if (s->request.type == JAIL_FILE)
+		drop_file(s->busy);
+	else
+		s->busy->truncated = true;
+	s->busy = NULL;
+	s->interrupted = true;
+	return 0;
+}
+
+static void limit_cpu(suseconds_t us)
+{
+	const struct itimerval limit = { .it_value.tv_usec = us };
+
+	setitimer(ITIMER_PROF, &limit, NULL);
+}
+
+/* Return: 1 for another one, 0 at the end, or -errno. */
+static int serve_one(struct serve *s)
+{
+	const struct request_kind *kind;
+	int err = receive(s, &s->request, sizeof(s->request));
+
+	if (err <= 0)
+		return err;
+	kind = s->request.type < JAIL_TYPES ? &kinds[s->request.type] : &kinds[JAIL_HELLO];
+	if (s->request.version != JAIL_VERSION || !kind->serve || s->request.size < kind->size ||
+	    s->request.size > (s->request.type == JAIL_WALK ? sizeof(s->body) : kind->size))
+		return -EPROTO;
+	err = receive(s, s->body, s->request.size);
+	if (err <= 0)
+		return err ? err : -EPROTO;
+	if (s->request.type == JAIL_WALK && !walk_is_whole(s))
+		return -EPROTO;
+	s->busy = NULL;
+	s->interrupted = false;
+	limit_cpu(SERVE_CPU_MS * 1000);
+	err = sigsetjmp(file_ended, 0) ? give_up_busy_file(s) : 0;
+	if (!err)
+		err = kind->serve(s);
+	limit_cpu(0);
+	return err ? err : 1;
+}
+
+struct serve *serve_open(int socket)
+{
+	static struct serve only;
+	struct sigaction action = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
+
+	only.socket = socket;
+	only.received_fd = -1;
+	only.space = snapshot_space();
+	/* libunwind has opened a pipe, for looking into its own process: not with our help. */
+	for (int fd = 0; fd < socket; fd++)
+		close(fd);
+	if (!only.space || sigaction(SIGBUS, &action, NULL))
+		return NULL;
+	return &only;
+}
+
+int serve_hello(struct serve *s, const char *refusal)
+{
+	struct jail_hello hello = { .status = refusal ? JAIL_REFUSED : JAIL_OK };
+
+	if (refusal)
+		snprintf(hello.text, sizeof(hello.text), "%s", refusal);
+	s->request = (struct jail_header){ .type = JAIL_HELLO };
+	return answer(s, (struct iovec[3]){ { &hello, sizeof(hello) } });
+}
+
+int serve_run(struct serve *s)
+{
+	int err;
+
+	do {
+		err = serve_one(s);
+		close_received(s);
+		give_pages_back(s);
+	} while (err > 0);
+	return err;
+}

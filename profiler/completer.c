@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * completer.c - what the drain thread does so that user stacks become whole.
+ *
+ * Invariant: everything here is the drain thread's; what goes to the unwinder thread is a copy. A
+ * sample that is held comes back exactly once, with a stack or without.
+ */
+#include "profiler/completer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "profiler/sampler.h"
+#include "profiler/sideband.h"
+
+/* Jobs on their way: together no more than a queue holds. A walk takes about 20 KB. */
+#define WALKS_MAX 32
+#define PAGES_MAX 80
+
+#if defined(__aarch64__)
+#define IP_NUMBER 32 /* in snapshot_record.registers */
+#else
+#define IP_NUMBER 16
+#endif
+
+struct completer {
+	struct procmap *procmap;
+	struct retire *retire;
+	struct unwind_tables *tables;
+	struct unwind_files *files;
+	struct unwind_maps *maps;
+	struct unwinder *unwinder;
+	int shards_fd;
+	int done_fd;
+	uint32_t walks; /* on their way */
+	uint32_t pages;
+	uint64_t held;
+	uint64_t crowded;
+};
+
+static struct event_counters read_counters(void *sampler, uint32_t cpu, uint32_t event)
+{
+	return sampler_counters(sampler, cpu, event);
+}
+
+/* The kernel takes some 10 ms for it; now nobody waits, and the first tables find their room. */
+static void make_first_shard(struct completer *c)
+{
+	struct unwind_shard_job shard;
+
+	if (!unwind_tables_job(c->tables, &shard))
+		return;
+	if (unwind_memory_make_shard(c->shards_fd, shard.shard, &shard.rows))
+		shard.rows = NULL;
+	unwind_tables_done(c->tables, &shard);
+}
+
+int completer_open(struct completer **ret, struct sampler *sampler, struct procmap *procmap,
+		   uint32_t cpus, uint32_t events, int *done_fd)
+{
+	const struct unwind_memory memory = sampler_unwind_memory(sampler);
+	struct completer *c = calloc(1, sizeof(*c));
+	int error;
+
+	if (!c)
+		return -ENOMEM;
+	c->procmap = procmap;
+	c->shards_fd = sampler_shards_fd(sampler);
+	c->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = c->done_fd < 0 ? -errno : 0;
+	if (!error)
+		error = retire_open(&c->retire, cpus, events, read_counters, sampler);
+	if (!error)
+		error = unwind_tables_open(&c->tables, &memory, c->retire, UNWIND_TABLES_BYTES);
+	if (!error)
+		error = unwind_files_open(&c->files, &memory, c->tables, c->retire);
+	if (!error)
+		error = unwind_maps_open(&c->maps, &memory, c->files, c->retire);
+	if (!error)
+		make_first_shard(c);
+	if (!error)
+		error = unwinder_start(&c->unwinder, c->shards_fd, c->done_fd);
+	if (error) {
+		completer_close(c);
+		return error;
+	}
+	*done_fd = c->done_fd;
+	*ret = c;
+	return 0;
+}
+
+void completer_close(struct completer *c)
+{
+	struct unwind_shard_job shard;
+
+	if (!c)
+		return;
+	unwinder_stop(c->unwinder);
+	unwind_maps_free(c->maps);
+	unwind_files_free(c->files);
+	while (c->tables && unwind_tables_take_shard(c->tables, &shard))
+		unwind_memory_unmap_shard(shard.rows);
+	unwind_tables_free(c->tables);
+	retire_free(c->retire);
+	if (c->done_fd >= 0)
+		close(c->done_fd);
+	free(c);
+}
+
+static bool is_code(const struct mapping *m)
+{
+	enum mapped_kind kind = m->region->file->kind;
+
+	return kind != MAPPED_VSYSCALL && kind != MAPPED_OTHER;
+}
+
+/* What the unwinder thread has to know to open a mapping's file; appends the path to the texts. */
+static void describe(struct unwind_job *job, struct unwind_source *to, const struct mapping *m,
+		     uint32_t *texts_bytes)
+{
+	const struct mapped_file *file = m->region->file;
+	size_t bytes = strlen(file->path) + 1;
+
+	*to = (struct unwind_source){
+		.start = m->start,
+		.end = m->end,
+		.file_offset = m->file_offset,
+		.inode = file->inode,
+		.dev_major = file->dev_major,
+		.dev_minor = file->dev_minor,
+		.kind = file->kind,
+		.build_id_size = file->build_id_size,
+		.path = *texts_bytes,
+	};
+	memcpy(to->build_id, file->build_id, file->build_id_size);
+	memcpy(job->texts + *texts_bytes, file->path, bytes);
+	*texts_bytes += (uint32_t)bytes;
+}
+
+struct unwind_job *completer_snapshot(struct completer *c, const struct snapshot_record *snapshot,
+				      const struct process *process)
+{
+	const struct image *image = process->image;
+	uint32_t sources = 0, texts_bytes = 0;
+	struct unwind_job *job;
+
+	if (!image)
+		return NULL;
+	(void)unwind_maps_publish(c->maps, process->pid, image); /* or a later sample asks again */
+	if (c->walks == WALKS_MAX || image->count > JAIL_MAPPINGS_MAX) {
+		c->crowded++;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < image->count; i++) {
+		if (!is_code(&image->mappings[i]))
+			continue;
+		sources++;
+		texts_bytes += (uint32_t)strlen(image->mappings[i].region->file->path) + 1;
+	}
+	job = unwind_job_new(JOB_WALK, sources, texts_bytes, snapshot->stack_bytes);
+	if (!job)
+		return NULL;
+	job->pid = process->pid;
+	sources = texts_bytes = 0;
+	for (uint32_t i = 0; i < image->count; i++)
+		if (is_code(&image->mappings[i]))
+			describe(job, &job->source[sources++], &image->mappings[i], &texts_bytes);
+	memcpy(job->registers, snapshot->registers, sizeof(job->registers));
+	job->leaf = job->registers[IP_NUMBER];
+	job->registers[IP_NUMBER] = snapshot->leaf;
+	memcpy(job->stack, snapshot->stack, snapshot->stack_bytes);
+	return job;
+}
+
+struct held_sample *completer_held_new(const struct sample_event *event,
+				       const struct thread *thread)
+{
+	const struct process *process = thread->process;
+	struct held_sample *held = process->image ? calloc(1, sizeof(*held)) : NULL;
+
+	if (!held)
+		return NULL;
+	held->event = *event;
+	held->thread_serial = thread->serial;
+	held->start_ns = process->start_ns;
+	held->parent_pid = process->parent_pid;
+	memcpy(held->comm, process->comm, sizeof(held->comm));
+	memcpy(held->thread_comm, thread->comm, sizeof(held->thread_comm));
+	held->image = image_get(process->image);
+	return held;
+}
+
+bool completer_hold(struct completer *c, struct unwind_job *job, struct held_sample *held)
+{
+	job->sample = held;
+	if (job->pid != held->event.pid || !unwinder_push(c->unwinder, job)) {
+		held->job = job;
+		completer_release(c, held);
+		c->crowded++;
+		return false;
+	}
+	c->walks++;
+	c->held++;
+	return true;
+}
+
+void completer_applied(struct completer *c, const struct sideband_record *record)
+{
+	const struct process *process;
+
+	switch (record->kind) {
+	case SIDEBAND_MMAP:
+	case SIDEBAND_COMM:
+		process = procmap_process(c->procmap, record->pid);
+		unwind_maps_update(c->maps, record->pid, process ? process->image : NULL);
+		break;
+	case SIDEBAND_FORK: /* a pid that is used again */
+		if (record->tid == record->pid)
+			unwind_maps_forget(c->maps, record->pid);
+		break;
+	default:
+		break;
+	}
+}
+
+static void ask_page(struct completer *c, uint32_t pid, struct image *image, uint64_t address)
+{
+	const struct mapping *m = image_find(image, address);
+	struct unwind_want want;
+	struct unwind_job *job;
+	uint32_t texts_bytes = 0;
+
+	if (!m || !unwind_maps_want(c->maps, pid, address, &want))
+		return;
+	job = c->pages < PAGES_MAX
+		      ? unwind_job_new(JOB_PAGE, 1, (uint32_t)strlen(m->region->file->path) + 1, 0)
+		      : NULL;
+	if (job) {
+		job->pid = pid;
+		job->want = want;
+		describe(job, &job->source[0], m, &texts_bytes);
+	}
+	if (!job || !unwinder_push(c->unwinder, job)) {
+		unwind_job_free(job);
+		unwind_files_mark(c->files, &want, UNWIND_PAGE_MISSING);
+		return;
+	}
+	c->pages++;
+}
+
+/* Asks for the tables of everything on a stack: the next one like it needs no snapshot. */
+static void ask_pages(struct completer *c, struct held_sample *held)
+{
+	const struct unwind_job *job = held->job;
+
+	for (uint32_t i = 0; i < job->frames; i++)
+		ask_page(c, held->event.pid, held->image, job->frame[i] - (i > 0));
+	for (uint32_t i = 0; !job->frames && i < held->frames; i++)
+		ask_page(c, held->event.pid, held->image, held->frame[i] - (i > 0));
+}
+
+void completer_want(struct completer *c, const struct process *process, uint64_t address)
+{
+	if (process->image)
+		ask_page(c, process->pid, process->image, address);
+}
+
+static void take_page(struct completer *c, struct unwind_job *job)
+{
+	c->pages--;
+	if (job->whole_file)
+		unwind_files_mark_all(c->files, job->want.file, job->state);
+	else if (job->state == UNWIND_PAGE_LOADED)
+		(void)unwind_files_load(c->files, &job->want, &job->table); /* or asked for again */
+	else
+		unwind_files_mark(c->files, &job->want, job->state);
+	unwind_job_free(job);
+}
+
+/* On kernels that tell no build ids the jail's reading gives them. */
+static void take_build_ids(struct completer *c, const struct unwind_job *job)
+{
+	for (uint32_t i = 0; i < job->sources; i++) {
+		const struct unwind_source *s = &job->source[i];
+
+		if (s->read_id_size && !s->build_id_size && s->kind == MAPPED_FILE)
+			procmap_identify(c->procmap, job->pid, s->start, job->texts + s->path,
+					 s->read_id, s->read_id_size);
+	}
+}
+
+struct held_sample *completer_next(struct completer *c)
+{
+	struct held_sample *held;
+	struct unwind_job *job;
+
+	while ((job = unwinder_pop(c->unwinder))) {
+		take_build_ids(c, job);
+		switch (job->kind) {
+		case JOB_PAGE:
+			take_page(c, job);
+			break;
+		case JOB_SHARD:
+			unwind_tables_done(c->tables, &job->shard);
+			unwind_job_free(job);
+			break;
+		case JOB_WALK:
+			c->walks--;
+			held = job->sample;
+			held->job = job;
+			ask_pages(c, held);
+			return held;
+		}
+	}
+	return NULL;
+}
+
+void completer_release(struct completer *c, struct held_sample *held)
+{
+	procmap_put_image(c->procmap, held->image);
+	unwind_job_free(held->job);
+	free(held);
+}
+
+void completer_tick(struct completer *c)
+{
+	struct unwind_shard_job shard;
+	struct unwind_job *job;
+	struct timespec now;
+	uint64_t n, now_ns;
+
+	(void)!read(c->done_fd, &n,
+		    sizeof(n)); /* before looking: what comes later wakes us again */
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	retire_poll(c->retire, now_ns);
+	unwind_tables_tick(c->tables);
+	unwind_files_tick(c->files, now_ns);
+	unwind_maps_tick(c->maps, now_ns);
+	if (!unwind_tables_job(c->tables, &shard))
+		return;
+	job = unwind_job_new(JOB_SHARD, 0, 0, 0);
+	if (job)
+		job->shard = shard;
+	if (job && unwinder_push(c->unwinder, job))
+		return;
+	unwind_job_free(job);
+	if (shard.make)
+		shard.rows = NULL;
+	else
+		unwind_memory_drop_shard(c->shards_fd, shard.shard, shard.rows);
+	unwind_tables_done(c->tables, &shard);
+}
+
+uint32_t completer_holds(const struct completer *c)
+{
+	return c->walks;
+}
+
+const char *completer_obstacle(const struct completer *c)
+{
+	return unwinder_obstacle(c->unwinder);
+}
+
+void completer_stats(const struct completer *c, struct completer_stats *ret)
+{
+	ret->held = c->held;
+	ret->crowded = c->crowded;
+	unwind_maps_stats(c->maps, &ret->maps);
+	unwind_files_stats(c->files, &ret->files);
+	unwind_tables_stats(c->tables, &ret->tables);
+	ret->unwinder = unwinder_stats(c->unwinder);
+}

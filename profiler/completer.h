@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * completer.h - what the drain thread does so that user stacks become whole.
+ *
+ * A sample whose stack the walker could not finish comes with a snapshot. The process's mappings
+ * are published for the walker, the snapshot goes to the unwinder thread, and the sample is held
+ * until its stack is back; the tables of all code on that stack are then loaded, so that the next
+ * sample of the kind needs no snapshot. Nothing here waits.
+ */
+#ifndef PROFILER_COMPLETER_H
+#define PROFILER_COMPLETER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "profiler/procmap.h"
+#include "profiler/unwind_files.h"
+#include "profiler/unwind_maps.h"
+#include "profiler/unwind_tables.h"
+#include "profiler/unwinder.h"
+
+struct sampler;
+struct sideband_record;
+struct completer;
+
+/* Frames kept of the walker's own try, in case the snapshot leads nowhere. */
+#define HELD_FRAMES 64
+
+/**
+ * struct held_sample - a sample that waits for its stack, with all that is needed to resolve it
+ * later
+ * @image: the address space as it was; a reference
+ * @job: the walk, when it is back
+ * @frame: what the walker found, @frames of them, leaf first; @outcome of that
+ * @kernel_frame: the kernel stack
+ */
+struct held_sample {
+	struct sample_event event;
+	uint64_t thread_serial;
+	uint64_t start_ns;
+	uint32_t parent_pid;
+	char comm[PROCMAP_COMM_SIZE];
+	char thread_comm[PROCMAP_COMM_SIZE];
+	struct image *image;
+	struct unwind_job *job;
+	uint32_t outcome;
+	uint32_t frames;
+	uint32_t kernel_frames;
+	__u64 frame[HELD_FRAMES];
+	__u64 kernel_frame[MAX_KERNEL_FRAMES];
+};
+
+struct completer_stats {
+	uint64_t held;
+	uint64_t crowded; /* snapshots not walked: too many were on their way */
+	struct unwind_maps_stats maps;
+	struct unwind_files_stats files;
+	struct unwind_tables_stats tables;
+	struct unwinder_stats unwinder;
+};
+
+/**
+ * completer_open() - start the unwinder thread; nothing is loaded yet
+ * @done_fd: readable when something is back, for the loop
+ *
+ * Returns 0 or -errno; -ENOENT when there is no profiler-jail.
+ */
+__attribute__((warn_unused_result)) int completer_open(struct completer **ret,
+						       struct sampler *sampler,
+						       struct procmap *procmap, uint32_t cpus,
+						       uint32_t events, int *done_fd);
+
+/** completer_close() - NULL is fine; before sampler_free() and procmap_free() */
+void completer_close(struct completer *c);
+
+/**
+ * completer_snapshot() - a snapshot was read from a ring
+ * @process: its process, at that moment
+ *
+ * Returns a job for completer_hold() or unwind_job_free(), or NULL when it cannot be walked.
+ */
+struct unwind_job *completer_snapshot(struct completer *c, const struct snapshot_record *snapshot,
+				      const struct process *process);
+
+/** completer_held_new() - for the sample of a thread, without stacks; NULL without memory */
+struct held_sample *completer_held_new(const struct sample_event *event,
+				       const struct thread *thread);
+
+/**
+ * completer_hold() - keep a sample until the stack of its snapshot is back
+ * @job: of completer_snapshot()
+ * @held: of completer_held_new()
+ *
+ * Both are taken over. Returns false when it cannot be held: resolve the sample as it is.
+ */
+bool completer_hold(struct completer *c, struct unwind_job *job, struct held_sample *held);
+
+/** completer_want() - the walker lacked the table of this address: load it */
+void completer_want(struct completer *c, const struct process *process, uint64_t address);
+
+/** completer_applied() - a record of the side-band was applied to the procmap */
+void completer_applied(struct completer *c, const struct sideband_record *record);
+
+/**
+ * completer_next() - a sample whose stack is back; NULL when there is none now
+ *
+ * The caller resolves it and gives it to completer_release().
+ */
+struct held_sample *completer_next(struct completer *c);
+
+/** completer_release() - done with a held sample */
+void completer_release(struct completer *c, struct held_sample *held);
+
+/** completer_tick() - once a round, before completer_next() */
+void completer_tick(struct completer *c);
+
+/** completer_holds() - samples that still wait for their stack */
+uint32_t completer_holds(const struct completer *c);
+
+/** completer_obstacle() - why stacks are not whole, in one line; NULL if nothing is wrong */
+const char *completer_obstacle(const struct completer *c);
+
+/** completer_stats() - since the opening */
+void completer_stats(const struct completer *c, struct completer_stats *ret);
+
+#endif /* PROFILER_COMPLETER_H */

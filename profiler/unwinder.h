@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unwinder.h - the thread that waits for the jail, so that the drain thread never does.
+ *
+ * The drain thread makes jobs; the unwinder thread opens the files, asks the jail, and gives each
+ * job back with its answer. Every job comes back, whatever happens to the jail.
+ */
+#ifndef PROFILER_UNWINDER_H
+#define PROFILER_UNWINDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+#include "jail/jailwire.h"
+#include "profiler/image.h"
+#include "profiler/jail.h"
+#include "profiler/unwind_files.h"
+#include "profiler/unwind_tables.h"
+
+struct unwinder;
+
+enum unwind_job_kind {
+	JOB_WALK,  /* walk a snapshot */
+	JOB_PAGE,  /* compile a page of tables */
+	JOB_SHARD, /* make or drop a shard of the walker's memory */
+};
+
+/* A mapping to be opened, self-contained: nothing of the drain thread's is touched. */
+struct unwind_source {
+	uint64_t start;
+	uint64_t end;
+	uint64_t file_offset;
+	uint64_t inode;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	enum mapped_kind kind;
+	bool gone;	      /* the unwinder thread's: the file cannot be had */
+	uint8_t read_id_size; /* of the build id that the jail has read; 0: none, or not asked */
+	uint8_t read_id[BUILD_ID_MAX];
+	uint8_t build_id_size;
+	uint8_t build_id[BUILD_ID_MAX];
+	uint32_t path; /* where it begins in the job's texts */
+};
+
+/**
+ * struct unwind_job - a question and its answer
+ * @pid: whose mappings @source are
+ * @sources: executable mappings by start: of a walk all, of a page the one
+ * @texts: paths, 0-terminated
+ *
+ * @leaf: address of the leaf; the one in @registers, to look it up by, may be one less
+ *
+ * Made by the drain thread with room for sources, texts and stack behind it, and freed by it with
+ * unwind_job_free(); the unwinder thread's in between.
+ */
+struct unwind_job {
+	enum unwind_job_kind kind;
+	uint32_t pid;
+	uint32_t sources;
+	struct unwind_source *source;
+	char *texts;
+
+	/* JOB_WALK */
+	uint64_t registers[SNAPSHOT_REGISTERS];
+	uint64_t leaf;
+	uint32_t stack_bytes;
+	uint8_t *stack;
+	uint32_t outcome; /* STACK_OUTCOME(), when it is back */
+	uint32_t frames;  /* when it is back; 0: no answer */
+	uint64_t *frame;  /* leaf first; room for MAX_FRAMES is allocated with the answer */
+	void *sample;	  /* the drain thread's own */
+
+	/* JOB_PAGE */
+	struct unwind_want want;
+	enum unwind_page_state state; /* of the page, when it is back */
+	bool whole_file;	      /* and of all others of its file */
+	struct unwind_table table;    /* UNWIND_PAGE_LOADED: allocated with the answer */
+
+	/* JOB_SHARD */
+	struct unwind_shard_job shard;
+};
+
+struct unwinder_stats {
+	uint64_t walks; /* answered */
+	uint64_t walks_failed;
+	uint64_t pages; /* compiled */
+	uint64_t files_refused;
+	struct jail_stats jail;
+};
+
+/**
+ * unwinder_start() - start the thread; the jail is started with the first job that needs it
+ * @shards_fd: of the walker's map of shards
+ * @done_fd: an eventfd; written when a job is back
+ *
+ * Returns 0 or -errno; -ENOENT when there is no profiler-jail.
+ */
+__attribute__((warn_unused_result)) int unwinder_start(struct unwinder **ret, int shards_fd,
+						       int done_fd);
+
+/** unwinder_stop() - ends the thread and the jail; jobs that are not back are freed. NULL is fine
+ */
+void unwinder_stop(struct unwinder *u);
+
+/** unwinder_push() - hand over a job; false, and nothing done, when too many are on their way */
+bool unwinder_push(struct unwinder *u, struct unwind_job *job);
+
+/** unwinder_pop() - a job that is back, or NULL */
+struct unwind_job *unwinder_pop(struct unwinder *u);
+
+/** unwinder_obstacle() - why there is no jail, in one line; NULL while nothing is known to be wrong
+ */
+const char *unwinder_obstacle(const struct unwinder *u);
+
+/** unwinder_stats() - since the start; each count by itself is right */
+struct unwinder_stats unwinder_stats(const struct unwinder *u);
+
+/**
+ * unwind_job_new() - a job with room
+ * @texts_bytes, @stack_bytes: behind the sources
+ *
+ * Returns NULL without memory.
+ */
+struct unwind_job *unwind_job_new(enum unwind_job_kind kind, uint32_t sources, uint32_t texts_bytes,
+				  uint32_t stack_bytes);
+
+/** unwind_job_free() - with its answer; NULL is fine. The sample stays the drain thread's. */
+void unwind_job_free(struct unwind_job *job);
+
+#endif /* PROFILER_UNWINDER_H */
