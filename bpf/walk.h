@@ -118,47 +118,45 @@ __noinline __u64 find_process(__u32 pid)
 	return 0;
 }
 
+/*
+ * Binary searches go in steps of falling powers of two from an index that is known to be right.
+ * Whether there is room for a step is asked of a difference: comparing the indexes themselves would
+ * teach the verifier their ranges, and it would follow each of them.
+ */
+#define HAS_ROOM(next, last) ((__s32)((last) - (next)) >= 0)
+
 /* Index of the last mapping that begins at or below an address; UNWIND_MAPPINGS if there is none.
  */
 __noinline __u32 find_mapping(__u32 first, __u32 count, __u64 address)
 {
-	__u32 i, low = 0, high = count; /* mappings below low begin at or below it, those from high
-					   on above */
+	__u32 at = first - 1, last = at + count, step, next; /* at: all up to it begin below */
 
-	for (i = 0; i < 12; i++) { /* 2^11 = UNWIND_PROCESS_MAPPINGS, and one to end on */
-		__u32 middle = (low + high) / 2;
-
-		if (low >= high)
-			break;
-		if (unwind_mappings[(first + middle) & (UNWIND_MAPPINGS - 1)].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
+	for (step = UNWIND_PROCESS_MAPPINGS; step; step >>= 1) {
+		next = at + step;
+		if (HAS_ROOM(next, last) &&
+		    unwind_mappings[next & (UNWIND_MAPPINGS - 1)].start <= address)
+			at = next;
 	}
-	return low ? (first + low - 1) & (UNWIND_MAPPINGS - 1) : UNWIND_MAPPINGS;
+	return at + 1 == first ? UNWIND_MAPPINGS : at & (UNWIND_MAPPINGS - 1);
 }
 
 /* The rule of the last of the rows [first, last] that begins at or below an offset. */
 __noinline __u32 find_rule(__u32 shard, __u32 first, __u32 last, __u32 offset)
 {
 	void *map = bpf_map_lookup_elem(&unwind_shards, &shard);
-	__u32 i, zero = 0;
+	__u32 at = first, step, next, zero = 0;
 	struct shard *rows;
 
 	rows = map ? bpf_map_lookup_elem(map, &zero) : 0;
 	if (!rows)
 		return UNWIND_RULES;
-	for (i = 0; i < 17; i++) { /* 2^16 rows, and one to end on */
-		__u32 middle = (first + last + 1) / 2;
-
-		if (first >= last)
-			break;
-		if (rows->row[middle & (UNWIND_SHARD_ROWS - 1)].offset <= offset)
-			first = middle;
-		else
-			last = middle - 1;
+	for (step = UNWIND_SHARD_ROWS / 2; step; step >>= 1) {
+		next = at + step;
+		if (HAS_ROOM(next, last) &&
+		    rows->row[next & (UNWIND_SHARD_ROWS - 1)].offset <= offset)
+			at = next;
 	}
-	return rows->row[first & (UNWIND_SHARD_ROWS - 1)].rule;
+	return rows->row[at & (UNWIND_SHARD_ROWS - 1)].rule;
 }
 
 static __always_inline int walk_end(struct walk *w, enum stack_end end)
