@@ -98,11 +98,24 @@ enum unwind_page_state {
 
 /* A directory entry; read and written as one 64-bit word. */
 struct unwind_page {
-	__u16 state; /* enum unwind_page_state */
-	__u16 shard;
+	__u8 state; /* enum unwind_page_state */
+	__u8 shard;
+	__u16 generation; /* another with each load, see below */
 	__u16 first;
 	__u16 count; /* rows - 1 */
 };
+
+/*
+ * The walker keeps what it found last, a word each: the search through the rows costs more than
+ * all else, and stacks meet the same return addresses over and over. A word has
+ *
+ *   bits 48 to 63  the page's generation, so that a page that is loaded anew makes it void
+ *        33 to 47  the directory entry
+ *        17 to 32  the offset in the page
+ *        16        1: there is something
+ *         0 to 15  the rule
+ */
+#define UNWIND_CACHE 4096
 
 /* Pages of all files together: 2 GiB of code. */
 #define UNWIND_DIRECTORY 32768

@@ -102,6 +102,7 @@ struct unwind_process unwind_processes[UNWIND_PROCESSES];
 struct unwind_mapping unwind_mappings[UNWIND_MAPPINGS];
 __u64 unwind_directory[UNWIND_DIRECTORY];
 struct unwind_rule unwind_rules[UNWIND_RULES];
+__u64 unwind_cache[UNWIND_CACHE];
 
 /* The mappings of a thread group, first << 32 | count; 0 when they are not known. */
 __noinline __u64 find_process(__u32 pid)
@@ -341,7 +342,8 @@ static __always_inline int step_rule(struct walk *w, const struct unwind_rule *r
 /* The step from a frame whose mapping is known: by a rule, or else by the frame pointer. */
 static __always_inline int step_mapped(struct walk *w, __u64 pc)
 {
-	__u64 offset = pc - w->bias;
+	__u64 offset = pc - w->bias, key, kept;
+	volatile __u64 *cached; /* of all CPUs: read once, written whole */
 	struct unwind_page page;
 	__u32 index, rule;
 	__u64 word;
@@ -361,11 +363,19 @@ static __always_inline int step_mapped(struct walk *w, __u64 pc)
 		return walk_end(w, STACK_NO_RULE);
 	if (page.state == UNWIND_PAGE_BARE)
 		return step_frame_pointer(w);
-	rule = find_rule(page.shard, page.first, (__u32)page.first + page.count,
-			 (__u32)offset & (UNWIND_PAGE_BYTES - 1));
-	if (rule >= UNWIND_RULES)
-		return walk_end(w, STACK_REFUSED);
-	return step_rule(w, &unwind_rules[rule]);
+	offset &= UNWIND_PAGE_BYTES - 1;
+	key = ((__u64)page.generation << 31 | index << UNWIND_PAGE_SHIFT | offset) << 1 | 1;
+	cached = &unwind_cache[(key * INTERN_MUL_A) >> 52 & (UNWIND_CACHE - 1)];
+	kept = *cached;
+	rule = (__u16)kept;
+	if (kept >> 16 != key) {
+		rule = find_rule(page.shard, page.first, (__u32)page.first + page.count,
+				 (__u32)offset);
+		if (rule >= UNWIND_RULES)
+			return walk_end(w, STACK_REFUSED);
+		*cached = key << 16 | rule;
+	}
+	return step_rule(w, &unwind_rules[rule & (UNWIND_RULES - 1)]);
 }
 
 /* Takes the frame that the CPU's walk has come to, and finds its caller. */

@@ -325,6 +325,7 @@ struct unwind_memory sampler_unwind_memory(const struct sampler *s)
 		.mappings = s->sample->bss->unwind_mappings,
 		.directory = (uint64_t *)s->sample->bss->unwind_directory,
 		.rules = s->sample->bss->unwind_rules,
+		.cache = (uint64_t *)s->sample->bss->unwind_cache,
 	};
 }
 

@@ -63,7 +63,8 @@ struct unwind_files {
 	struct htable by_key;
 	struct unwind_space places;
 	struct unwind_space indices;
-	uint32_t serial; /* of the last id */
+	uint32_t serial;     /* of the last id */
+	uint16_t generation; /* of the last page */
 	uint64_t now_ns;
 	uint64_t next_sweep_ns;
 	uint64_t made_room_ns;
@@ -381,6 +382,14 @@ static void restart(struct unwind_files *files)
 	unwind_tables_restart(files->tables);
 }
 
+/* Of a page: what the walker keeps of one that was there before is void. */
+static uint16_t next_generation(struct unwind_files *files)
+{
+	if (++files->generation == 0) /* all are used up: begin anew, with nothing kept */
+		memset(files->memory.cache, 0, UNWIND_CACHE * sizeof(*files->memory.cache));
+	return files->generation;
+}
+
 int unwind_files_load(struct unwind_files *files, const struct unwind_want *want,
 		      const struct unwind_table *table)
 {
@@ -404,6 +413,7 @@ int unwind_files_load(struct unwind_files *files, const struct unwind_want *want
 			restart(files);
 		return -EAGAIN;
 	}
+	page.generation = next_generation(files);
 	unwind_publish(entry, unwind_page_word(page));
 	file->loaded++;
 	files->stats.loaded++;

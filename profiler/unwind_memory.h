@@ -18,6 +18,7 @@ struct unwind_memory {
 	struct unwind_mapping *mappings;  /* UNWIND_MAPPINGS */
 	uint64_t *directory;		  /* UNWIND_DIRECTORY words, each a struct unwind_page */
 	struct unwind_rule *rules;	  /* UNWIND_RULES */
+	uint64_t *cache;		  /* UNWIND_CACHE, the walker's own */
 };
 
 /**

@@ -86,6 +86,7 @@ static void clear_tables(void)
 	memset(unwind_mappings, 0, sizeof(unwind_mappings));
 	memset(unwind_directory, 0, sizeof(unwind_directory));
 	memset(unwind_rules, 0, sizeof(unwind_rules));
+	memset(unwind_cache, 0, sizeof(unwind_cache));
 	for (int i = 0; i < UNWIND_SHARDS; i++) {
 		free(machine_shards[i]);
 		machine_shards[i] = NULL;

@@ -45,6 +45,7 @@ static inline void world_open(struct world *w)
 	w->memory.mappings = calloc(UNWIND_MAPPINGS, sizeof(struct unwind_mapping));
 	w->memory.directory = calloc(UNWIND_DIRECTORY, sizeof(uint64_t));
 	w->memory.rules = calloc(UNWIND_RULES, sizeof(struct unwind_rule));
+	w->memory.cache = calloc(UNWIND_CACHE, sizeof(uint64_t));
 	cr_assert(zero(int, retire_open(&w->retire, WORLD_CPUS, WORLD_EVENTS, world_read, w)));
 }
 
@@ -55,6 +56,7 @@ static inline void world_close(struct world *w)
 	free(w->memory.processes);
 	free(w->memory.mappings);
 	free(w->memory.directory);
+	free(w->memory.cache);
 	free(w->memory.rules);
 	retire_free(w->retire);
 }
