@@ -317,6 +317,7 @@ static __always_inline void walk_user(struct bpf_perf_event_data *ctx, struct cp
 	w->is_leaf = 1;
 	w->is_return = in_syscall(s, in_kernel);
 	w->has_registers = 0;
+	w->window_at = NO_WINDOW;
 	w->frame_pointers = user_walk == USER_WALK_FRAME_POINTERS;
 	if (user_walk == USER_WALK_SNAPSHOTS) {
 		s->scratch->record.frames[0] = w->regs.ip;

@@ -31,9 +31,14 @@
 /* A frame larger than a whole stack usually is (8 MB) is taken for the end of the chain. */
 #define FRAME_BYTES_MAX (8u << 20)
 
-/* Saved registers lie right below the CFA: so many words are read at once. */
-#define SAVED_WORDS 8
-#define SAVED_BYTES (SAVED_WORDS * 8)
+/*
+ * Reading the stack is what a step costs most, however little is read: so it is read in windows,
+ * each for the frames of several steps. Saved registers lie in so many bytes right below the CFA.
+ */
+#define WINDOW_WORDS 64
+#define WINDOW_BYTES (WINDOW_WORDS * 8)
+#define SAVED_BYTES  64
+#define NO_WINDOW    1 /* no address of a word is so far from it */
 
 enum walk_step {
 	WALK_ON,
@@ -57,7 +62,8 @@ struct walk {
 	__u8 frame_pointers; /* by frame pointers only */
 	__u8 has_registers;
 	__u64 registers[SNAPSHOT_REGISTERS]; /* of the leaf, by DWARF number */
-	__u64 saved[SAVED_WORDS];
+	__u64 window_at;		     /* address of window[0] */
+	__u64 window[WINDOW_WORDS];
 };
 
 /* What a CPU works with while it takes a sample; too large for the BPF stack. */
@@ -187,15 +193,28 @@ static __always_inline bool enter_mapping(struct walk *w, __u64 address)
 	return true;
 }
 
-/* A saved register or the return address, at an offset from the CFA. */
-static __always_inline bool saved_word(struct walk *w, __u64 cfa, __s64 offset, bool have_saved,
-				       __u64 *ret)
+/* Makes the window begin at an address, unless all that is wanted from there on is in it. */
+static __always_inline void move_window(struct walk *w, __u64 address, __u64 bytes)
 {
-	if (have_saved && offset >= -SAVED_BYTES && offset <= -8 && !(offset & 7)) {
-		*ret = w->saved[((offset + SAVED_BYTES) >> 3) & (SAVED_WORDS - 1)];
+	if (!((address - w->window_at) & 7) && address - w->window_at <= WINDOW_BYTES - bytes)
+		return;
+	w->window_at = address;
+	/* Near the end of the stack, or below its pointer, not all is there: then word by word. */
+	if (bpf_probe_read_user(w->window, sizeof(w->window), (void *)address))
+		w->window_at = NO_WINDOW;
+}
+
+static __always_inline bool read_word(struct walk *w, __u64 address, __u64 *ret)
+{
+	__u64 offset = address - w->window_at, index;
+
+	if (!(offset & 7) && offset < WINDOW_BYTES) {
+		index = offset >> 3;
+		barrier_var(index); /* the verifier wants the bound on what is added */
+		*ret = w->window[index & (WINDOW_WORDS - 1)];
 		return true;
 	}
-	return bpf_probe_read_user(ret, sizeof(*ret), (void *)(cfa + offset)) == 0;
+	return bpf_probe_read_user(ret, sizeof(*ret), (void *)address) == 0;
 }
 
 static __always_inline int enter_caller(struct walk *w, __u64 ip, __u64 sp, __u64 fp, __u64 bx)
@@ -217,30 +236,33 @@ static __always_inline int enter_caller(struct walk *w, __u64 ip, __u64 sp, __u6
  */
 static __always_inline int step_frame_pointer(struct walk *w)
 {
-	__u64 fp = w->regs.fp, sp = w->regs.sp;
+	__u64 fp = w->regs.fp, sp = w->regs.sp, caller_fp, ra;
 
 	w->outcome = STACK_OUTCOME(STACK_COMPLETE, STACK_BY_FRAME_POINTER);
 	if (!fp && !w->is_leaf)
 		return WALK_ENDED;
 	if ((fp & 7) || fp < sp || fp - sp > FRAME_BYTES_MAX)
 		return walk_end(w, w->frame_pointers ? STACK_CHAIN_END : STACK_NO_RULE);
-	if (bpf_probe_read_user(w->saved, 16, (void *)fp))
+	move_window(w, fp, 16);
+	if (!read_word(w, fp, &caller_fp) || !read_word(w, fp + 8, &ra))
 		return walk_end(w, STACK_UNREADABLE);
-	if (!w->saved[1])
-		return w->saved[0] ? walk_end(w, STACK_BAD_FRAME) : WALK_ENDED;
-	return enter_caller(w, RETURN_ADDRESS(w->saved[1]), fp + 16, w->saved[0], 0);
+	if (!ra)
+		return caller_fp ? walk_end(w, STACK_BAD_FRAME) : WALK_ENDED;
+	return enter_caller(w, RETURN_ADDRESS(ra), fp + 16, caller_fp, 0);
 }
 
 static __always_inline int step_signal(struct walk *w)
 {
-	if (bpf_probe_read_user(w->saved, SIGNAL_WORDS * 8, (void *)(w->regs.sp + SIGNAL_WORDS_AT)))
+	w->window_at = NO_WINDOW; /* where the signal came may be another stack */
+	if (bpf_probe_read_user(w->window, SIGNAL_WORDS * 8,
+				(void *)(w->regs.sp + SIGNAL_WORDS_AT)))
 		return walk_end(w, STACK_UNREADABLE);
-	if (!w->saved[SIGNAL_IP])
+	if (!w->window[SIGNAL_IP])
 		return walk_end(w, STACK_BAD_FRAME);
-	w->regs.ip = w->saved[SIGNAL_IP];
-	w->regs.sp = w->saved[SIGNAL_SP];
-	w->regs.fp = w->saved[SIGNAL_FP];
-	w->regs.bx = w->saved[SIGNAL_BX];
+	w->regs.ip = w->window[SIGNAL_IP];
+	w->regs.sp = w->window[SIGNAL_SP];
+	w->regs.fp = w->window[SIGNAL_FP];
+	w->regs.bx = w->window[SIGNAL_BX];
 	w->is_leaf = 0;
 	w->is_return = 0;
 	return WALK_ON;
@@ -278,7 +300,7 @@ static __always_inline bool find_cfa(struct walk *w, const struct unwind_rule *r
 	case UNWIND_FP_DEREF:
 	case UNWIND_FP_ALIGNED:
 		base = r->cfa == UNWIND_SP_DEREF ? w->regs.sp : w->regs.fp;
-		if (bpf_probe_read_user(&base, sizeof(base), (void *)(base + r->deref_off))) {
+		if (!read_word(w, base + r->deref_off, &base)) {
 			walk_end(w, STACK_UNREADABLE);
 			return false;
 		}
@@ -297,7 +319,6 @@ static __always_inline bool find_cfa(struct walk *w, const struct unwind_rule *r
 static __always_inline int step_rule(struct walk *w, const struct unwind_rule *r)
 {
 	__u64 cfa, ra, fp = w->regs.fp, bx = w->regs.bx;
-	bool have_saved;
 	int result;
 
 	if (r->cfa == UNWIND_END)
@@ -310,8 +331,7 @@ static __always_inline int step_rule(struct walk *w, const struct unwind_rule *r
 		return result;
 	if (cfa < w->regs.sp || (cfa == w->regs.sp && r->ra == UNWIND_RA_MEMORY))
 		return walk_end(w, STACK_BAD_FRAME);
-	/* What lies below the stack pointer need not be there: then each word by itself. */
-	have_saved = bpf_probe_read_user(w->saved, SAVED_BYTES, (void *)(cfa - SAVED_BYTES)) == 0;
+	move_window(w, cfa - SAVED_BYTES, SAVED_BYTES);
 	if (r->ra == UNWIND_RA_REG) {
 #if defined(__TARGET_ARCH_arm64)
 		if (r->ra_reg == 30 && !w->is_return)
@@ -324,16 +344,15 @@ static __always_inline int step_rule(struct walk *w, const struct unwind_rule *r
 			return WALK_REGISTERS;
 		else
 			ra = r->ra_reg < SNAPSHOT_REGISTERS ? w->registers[r->ra_reg] : 0;
-	} else if (!saved_word(w, cfa, r->ra_off, have_saved, &ra)) {
+	} else if (!read_word(w, cfa + r->ra_off, &ra)) {
 		return walk_end(w, STACK_UNREADABLE);
 	}
 	if (r->cfa == UNWIND_FP_ALIGNED) {
-		if (bpf_probe_read_user(&fp, sizeof(fp), (void *)w->regs.fp) ||
-		    (r->bx_off &&
-		     bpf_probe_read_user(&bx, sizeof(bx), (void *)(w->regs.fp + r->bx_off))))
+		if (!read_word(w, w->regs.fp, &fp) ||
+		    (r->bx_off && !read_word(w, w->regs.fp + r->bx_off, &bx)))
 			return walk_end(w, STACK_UNREADABLE);
-	} else if ((r->fp_off && !saved_word(w, cfa, r->fp_off, have_saved, &fp)) ||
-		   (r->bx_off && !saved_word(w, cfa, r->bx_off, have_saved, &bx))) {
+	} else if ((r->fp_off && !read_word(w, cfa + r->fp_off, &fp)) ||
+		   (r->bx_off && !read_word(w, cfa + r->bx_off, &bx))) {
 		return walk_end(w, STACK_UNREADABLE);
 	}
 	return enter_caller(w, RETURN_ADDRESS(ra), cfa, fp, bx);

@@ -161,10 +161,8 @@ Test(walk, registers_saved_anywhere)
 			expect_saved(UNWIND_FP, offsets[fp], offsets[bx], -8);
 			expect_saved(UNWIND_BX, offsets[fp], offsets[bx], -8);
 		}
-		if (offsets[fp]) {
-			expect_saved(UNWIND_FP, -8, 0, offsets[fp]);
-			expect_saved(UNWIND_BX, 0, -8, offsets[fp]);
-		}
+		expect_saved(UNWIND_FP, -8, 0, offsets[fp]);
+		expect_saved(UNWIND_BX, 0, -8, offsets[fp]);
 	}
 }
 
@@ -397,8 +395,9 @@ Test(walk, deep)
 Test(walk, steps_over_code_without_rules_by_its_frame_pointer)
 {
 	uint64_t first = first_function() + 1, bare = function((struct unwind_rule){ 0 }) + 1;
+	uint64_t plain = plain_function(2);
 
-	machine.regs.ip = plain_function(2);
+	machine.regs.ip = plain;
 	machine.regs.fp = STACK(110);
 	machine.user_words[101] = bare;
 	machine.user_words[111] = first;
@@ -414,6 +413,9 @@ Test(walk, steps_over_code_without_rules_by_its_frame_pointer)
 	expect_walk(STACK_COMPLETE, STACK_BY_FRAME_POINTER, machine.regs.ip, bare);
 	machine.regs.fp = 0;
 	expect_walk(STACK_COMPLETE, STACK_BY_FRAME_POINTER, machine.regs.ip, bare);
+	machine.regs.ip = bare; /* a leaf may have called nobody, but somebody called it */
+	expect_walk(STACK_NO_RULE, STACK_BY_FRAME_POINTER, bare);
+	machine.regs.ip = plain;
 	machine.regs.fp = STACK(100); /* below the second frame's stack pointer */
 	expect_walk(STACK_NO_RULE, STACK_BY_FRAME_POINTER, machine.regs.ip, bare);
 	machine.regs.fp = STACK(111) + 1;

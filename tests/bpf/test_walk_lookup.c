@@ -123,6 +123,24 @@ Test(walk_lookup, a_process_is_known_by_its_pid)
 	expect_walk(STACK_NO_PROCESS, STACK_BY_TABLE, first);
 }
 
+/* The same address is another file's in another process. */
+Test(walk_lookup, a_mapping_is_its_process_only)
+{
+	uint64_t first = first_function(), plain = plain_function(1);
+
+	machine.regs.ip = plain;
+	machine.user_words[100] = first + 1;
+	unwind_mappings[20] = unwind_mappings[7];
+	unwind_mappings[20].bias += FUNCTION_BYTES; /* where the other has its first function */
+	know_process(machine.pid + 1, 20, 1);
+	for (int i = 0; i < 3; i++) {
+		expect_walk(STACK_COMPLETE, STACK_BY_TABLE, plain, first + 1);
+		machine.pid++;
+		expect_walk(STACK_COMPLETE, STACK_BY_TABLE, plain);
+		machine.pid--;
+	}
+}
+
 Test(walk_lookup, slots_of_a_process_wrap)
 {
 	uint32_t pid = 1;
