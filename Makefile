@@ -85,6 +85,7 @@ fuzz: deps-test
 bench: deps-bench
 	@$(MAKE) --no-print-directory build
 	@$(AS_ROOT) bench/compare.py --build $(BUILD)
+	@$(AS_ROOT) bench/stacks.py --build $(BUILD)
 
 tidy: deps
 	$(call install_packages,$(PACKAGES_TIDY))

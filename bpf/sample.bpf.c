@@ -381,8 +381,8 @@ static __always_inline bool take_snapshot(struct bpf_perf_event_data *ctx, struc
 {
 	struct snapshot_record *record = bpf_map_lookup_elem(&snapshots, &s->cpu);
 	struct walk *w = &s->scratch->walk;
-	__u64 sp, flags;
 	__u32 size;
+	__u64 sp;
 
 	if (!record || !may_take_snapshot(s, sample->time_ns))
 		return false;
@@ -398,10 +398,9 @@ static __always_inline bool take_snapshot(struct bpf_perf_event_data *ctx, struc
 	record->stack_bytes = copy_stack(s->cpu, sp);
 	size = SNAPSHOT_RECORD_HEADER + record->stack_bytes;
 	record->size = size;
-	flags = user_walk == USER_WALK_SNAPSHOTS ? wakeup_flag(s, size) : BPF_RB_FORCE_WAKEUP;
 	barrier_var(size);
 	if (size > SNAPSHOT_RECORD_HEADER + snapshot_bytes ||
-	    bpf_ringbuf_output(s->ring, record, size, flags))
+	    bpf_ringbuf_output(s->ring, record, size, BPF_RB_FORCE_WAKEUP))
 		return false;
 	s->counters->snapshots++;
 	return true;

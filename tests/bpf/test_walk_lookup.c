@@ -253,7 +253,7 @@ Test(walk_lookup, find_mapping_as_a_linear_search)
 
 	for (int round = 0; round < 3000; round++) {
 		uint32_t count =
-			random_below(&random, round % 10 ? 20 : UNWIND_PROCESS_MAPPINGS) + 1;
+			round % 10 ? 1 + random_below(&random, 20) : UNWIND_PROCESS_MAPPINGS;
 		uint32_t first = random_below(&random, UNWIND_MAPPINGS - count + 1);
 		uint64_t start = 1000;
 
@@ -262,7 +262,7 @@ Test(walk_lookup, find_mapping_as_a_linear_search)
 			unwind_mappings[first + i].start = start;
 		}
 		for (int i = 0; i < 20; i++) {
-			uint64_t address = 990 + random_below(&random, count * 8 + 20);
+			uint64_t address = i ? 990 + random_below(&random, count * 8 + 20) : start;
 			uint32_t wanted = UNWIND_MAPPINGS;
 
 			for (uint32_t j = 0; j < count; j++)
@@ -280,7 +280,7 @@ Test(walk_lookup, find_rule_as_a_linear_search)
 	uint64_t random = 7;
 
 	for (int round = 0; round < 2000; round++) {
-		uint32_t count = 1 + random_below(&random, round % 100 ? 30 : UNWIND_SHARD_ROWS);
+		uint32_t count = round % 100 ? 1 + random_below(&random, 30) : UNWIND_SHARD_ROWS;
 		uint32_t first = random_below(&random, UNWIND_SHARD_ROWS - count + 1);
 		uint32_t step = UNWIND_PAGE_BYTES / count, offset = 0;
 
@@ -290,7 +290,8 @@ Test(walk_lookup, find_rule_as_a_linear_search)
 			offset += 1 + random_below(&random, step);
 		}
 		for (int i = 0; i < 20; i++) {
-			uint32_t at = random_below(&random, UNWIND_PAGE_BYTES), wanted = 0;
+			uint32_t at = i ? random_below(&random, UNWIND_PAGE_BYTES) : 0xffff;
+			uint32_t wanted = 0;
 
 			for (uint32_t j = 0; j < count; j++)
 				if (rows[first + j].offset <= at)

@@ -94,6 +94,21 @@ static void check_stack(const struct frames *f, uint32_t seen[STACK_ENDS])
 	seen[STACK_END(f->outcome)]++;
 }
 
+/* CODE is there, and its pages are loaded, from any row to any other of a shard that may be there.
+ */
+static void load_pages(uint64_t *random)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		set_page(CODE_DIRECTORY + i,
+			 (struct unwind_page){ .state = UNWIND_PAGE_LOADED,
+					       .shard = (uint16_t)random_below(random, 40),
+					       .first = (uint16_t)next_random(random),
+					       .count = (uint16_t)next_random(random) });
+	unwind_mappings[0] = (struct unwind_mapping){
+		.start = CODE, .bias = CODE, .pages_4k = CODE_PAGES, .directory = CODE_DIRECTORY
+	};
+}
+
 Test(walk_random, any_bytes_in_all_tables)
 {
 	uint32_t seen[STACK_ENDS] = { 0 };
@@ -107,9 +122,11 @@ Test(walk_random, any_bytes_in_all_tables)
 		fill_randomly(unwind_directory, sizeof(unwind_directory), &random);
 		fill_randomly(unwind_rules, sizeof(unwind_rules), &random);
 		fill_stack(&random);
+		load_pages(&random);
 		for (uint32_t pid = 1; pid < 6; pid++)
 			know_process(pid, (uint32_t)next_random(&random),
 				     (uint32_t)next_random(&random) >> random_below(&random, 32));
+		know_process(3, 0, 1);
 		for (int i = 0; i < 200; i++) {
 			struct frames f;
 

@@ -14,7 +14,11 @@ of their twin: nothing of the profiler's own looking up is in between.
 """
 import collections
 import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
 
 import stream
 from harness import HERE, check, check_share, equal, test
@@ -310,3 +314,57 @@ def names(env):
                 f[f.index("main"):] in (["main", "outer", "hot"],
                                         ["main", "outer", "middle", "inner"]))
     check(whole >= RIGHT * total, f"{whole} of {total} are whole, others: {stacks[:3]}")
+
+
+@test
+def every_snapshot(env):
+    """--call-graph dwarf walks each stack from a copy; the same chains, nothing by tables."""
+    argv = [os.path.join(env.build, "stacks", "plain"), "-d", "0.5"]
+    _, s = env.recorded("--hz", str(HZ), "--call-graph", "dwarf,65536", "--", *argv)
+    hold(env, "plain", s.samples, shares=False, right=NEARLY)
+    equal({how for how, _ in s.final.stacks}, {"SNAPSHOT"}, "how stacks were walked")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        own = f.read().split()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as f:
+            own += f.read().split()
+    return {int(p) for p in own}
+
+
+@test
+def jail_killed(env):
+    """The jail dies again and again: that costs stacks, never the run or a sample."""
+    child = env.recorder("-a", "-q", "--hz", str(HZ), "-d", "2.5", "-o", env.path("x.prof"))
+    env.running(child)
+    script = f"while :; do {os.path.join(env.build, 'stacks', 'plain')} -d 0.05; done"
+    env.spawn(["timeout", "3", "sh", "-c", script])
+    killed = set()
+    while child.poll() is None:
+        for pid in children(child.pid):
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.1)
+    result = env.finish(child)
+    equal(result.code, 0, f"exit code ({result.stderr})")
+    equal(result.stderr, "", "what was said")
+    check(len(killed) >= 3, f"only {len(killed)} jails died")
+    stream.check(stream.read(env.path("x.prof")))
+
+
+@test
+def no_jail(env):
+    """Without profiler-jail beside it the recorder says so, once, and goes on."""
+    lonely = env.path("profiler")
+    shutil.copy(env.bin("profiler"), lonely)
+    result = env.finish(env.spawn([lonely, "--hz", str(HZ), "-o", env.path("x.prof"), "--",
+                                   os.path.join(env.build, "stacks", "plain"), "-d", "0.3"],
+                                  stderr=subprocess.PIPE))
+    equal(result.code, 0, f"exit code ({result.stderr})")
+    said = [line for line in result.stderr.split("\n") if "profiler-jail" in line]
+    equal(len(said), 1, f"lines about the jail in {result.stderr!r}")
+    s = stream.read(env.path("x.prof"))
+    stream.check(s)
+    check(len(s.samples) > 100, f"only {len(s.samples)} samples")
