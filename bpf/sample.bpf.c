@@ -29,7 +29,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 filter;		     /* enum filter_bit */
 const volatile __u32 cpu_limit;		     /* CPUs the maps are sized for */
 const volatile __u32 wakeup_bytes;	     /* wake the consumer after so many bytes */
-const volatile __u32 user_walk;		     /* enum user_walk */
 const volatile __u32 snapshot_bytes;	     /* of stack; a multiple of SNAPSHOT_PIECE */
 const volatile __u32 have_task_pt_regs;	     /* the kernel has bpf_task_pt_regs (5.15) */
 const volatile __u64 seed;		     /* random per run */
@@ -318,7 +317,6 @@ static __always_inline void walk_user(struct bpf_perf_event_data *ctx, struct cp
 	w->is_return = in_syscall(s, in_kernel);
 	w->has_registers = 0;
 	w->window_at = NO_WINDOW;
-	w->frame_pointers = user_walk == USER_WALK_FRAME_POINTERS;
 	if (user_walk == USER_WALK_SNAPSHOTS) {
 		s->scratch->record.frames[0] = w->regs.ip;
 		w->frames = 1;
@@ -458,8 +456,8 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct c
 	} else if (end == STACK_MAX_FRAMES) {
 		sample->flags |= SAMPLE_USER_TRUNCATED;
 		s->counters->user_truncated++;
-	} else if (end >= STACK_NO_PROCESS && end <= STACK_BEYOND &&
-		   take_snapshot(ctx, s, sample, in_kernel)) {
+	} else if (user_walk != USER_WALK_FRAME_POINTERS && end >= STACK_NO_PROCESS &&
+		   end <= STACK_BEYOND && take_snapshot(ctx, s, sample, in_kernel)) {
 		sample->flags |= SAMPLE_SNAPSHOT;
 	}
 	sample->user_stack = intern(s, n, hash, outcome, sample->kernel_stack);

@@ -40,6 +40,9 @@
 #define SAVED_BYTES  64
 #define NO_WINDOW    1 /* no address of a word is so far from it */
 
+const volatile __u32 user_walk; /* enum user_walk; set before the load, so what it excludes is not
+				   even verified */
+
 enum walk_step {
 	WALK_ON,
 	WALK_ENDED,	/* see walk.end */
@@ -57,9 +60,8 @@ struct walk {
 	__u32 frames; /* found so far */
 	__u64 hash;   /* of them */
 	__u32 outcome;
-	__u8 is_leaf;	     /* all registers are this frame's */
-	__u8 is_return;	     /* ip is a return address: the call is before it */
-	__u8 frame_pointers; /* by frame pointers only */
+	__u8 is_leaf;	/* all registers are this frame's */
+	__u8 is_return; /* ip is a return address: the call is before it */
 	__u8 has_registers;
 	__u64 registers[SNAPSHOT_REGISTERS]; /* of the leaf, by DWARF number */
 	__u64 window_at;		     /* address of window[0] */
@@ -242,7 +244,7 @@ static __always_inline int step_frame_pointer(struct walk *w)
 	if (!fp && !w->is_leaf)
 		return WALK_ENDED;
 	if ((fp & 7) || fp < sp || fp - sp > FRAME_BYTES_MAX)
-		return walk_end(w, w->frame_pointers ? STACK_CHAIN_END : STACK_NO_RULE);
+		return walk_end(w, user_walk == USER_WALK_TABLES ? STACK_NO_RULE : STACK_CHAIN_END);
 	move_window(w, fp, 16);
 	if (!read_word(w, fp, &caller_fp) || !read_word(w, fp + 8, &ra))
 		return walk_end(w, STACK_UNREADABLE);
@@ -415,7 +417,7 @@ __noinline int walk_step(__u32 cpu)
 	ip = w->regs.ip;
 	s->record.frames[n] = ip;
 	pc = ip - w->is_return;
-	if (w->frame_pointers)
+	if (user_walk != USER_WALK_TABLES)
 		result = step_frame_pointer(w);
 	else if (!w->count)
 		result = walk_end(w, STACK_NO_PROCESS);
