@@ -151,7 +151,9 @@ static void expect_saved(uint8_t by, int16_t fp_off, int16_t bx_off, int16_t ra_
 /* Near the CFA words are read together, others one by one. */
 Test(walk, registers_saved_anywhere)
 {
-	static const int16_t offsets[] = { 0, -16, -24, -56, -64, -72, -80, -400, 8, 16, 400 };
+	static const int16_t offsets[] = {
+		0, -16, -24, -56, -64, -72, -80, -400, 8, 400, 440, 448
+	};
 	const size_t n = sizeof(offsets) / sizeof(offsets[0]);
 
 	for (size_t fp = 0; fp < n; fp++) {
@@ -321,6 +323,33 @@ Test(walk, through_a_signal)
 	expect_walk(STACK_COMPLETE, STACK_BY_TABLE, handler + 9, restorer, interrupted, first);
 	machine.user_words[context + 6] = 0;
 	expect_walk(STACK_BAD_FRAME, STACK_BY_TABLE, handler + 9, restorer);
+}
+
+/* Memory that was read for the handler and is read again says the same. */
+Test(walk, through_a_signal_on_the_same_stack)
+{
+	const int context = 300 + 120 / 8;
+	uint64_t first = first_function() + 3, handler = plain_function(200), restorer, caller;
+	uint64_t interrupted = function((struct unwind_rule){
+		.cfa = UNWIND_SP, .cfa_off = 16, .ra_off = -8, .fp_off = -16 });
+
+	caller =
+		function((struct unwind_rule){ .cfa = UNWIND_FP, .cfa_off = 16, .ra_off = -8 }) + 1;
+	restorer = function((struct unwind_rule){ .cfa = UNWIND_SIGNAL }) + 1;
+	for (int sp = 280; sp < 310; sp++) {
+		memset(&machine.user_words[200], 0, 300 * 8);
+		machine.user_words[context + 5] = STACK(sp);
+		machine.user_words[context + 6] = interrupted;
+		machine.user_words[sp] = STACK(400);
+		machine.user_words[sp + 1] = caller;
+		machine.user_words[401] = first;
+		if (sp == 298 || sp == 299) /* where the handler's return address is */
+			continue;
+		machine.user_words[299] = restorer;
+		machine.regs.ip = handler;
+		expect_walk(STACK_COMPLETE, STACK_BY_TABLE, handler, restorer, interrupted, caller,
+			    first);
+	}
 }
 
 /* Not followed through a signal: the leaf's registers are not those of what was interrupted. */
