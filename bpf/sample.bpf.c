@@ -417,11 +417,11 @@ static __always_inline __u32 kernel_walks_user(void *ctx, struct cpu_state *s)
  * In exec and exit the kernel takes the address space away, and runs on. What the registers say
  * belongs to nothing any more, or to the program that comes: there is no user stack then.
  */
-static __always_inline bool stack_has_gone(const struct walk *w)
+static __always_inline bool stack_has_gone(__u64 sp)
 {
 	__u64 word;
 
-	return bpf_probe_read_user(&word, sizeof(word), (void *)w->regs.sp) != 0;
+	return bpf_probe_read_user(&word, sizeof(word), (void *)sp) != 0;
 }
 
 /* Walks the user stack; puts its id into the sample, and what went wrong. */
@@ -430,9 +430,10 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct c
 {
 	struct walk *w = &s->scratch->walk;
 	__u32 n, outcome, end;
-	__u64 hash;
+	__u64 hash, sp = 0;
 
 	if ((!in_kernel || have_task_pt_regs) && find_user_regs(ctx, s, in_kernel, &w->regs)) {
+		sp = w->regs.sp;
 		walk_user(ctx, s, sample->pid, in_kernel);
 		n = w->frames;
 		hash = w->hash;
@@ -445,7 +446,7 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct c
 	if (n == 0 || n > MAX_FRAMES) /* none: a kernel thread */
 		return;
 	end = STACK_END(outcome);
-	if (in_kernel && n == 1 && end != STACK_COMPLETE && stack_has_gone(w)) {
+	if (in_kernel && n == 1 && end != STACK_COMPLETE && stack_has_gone(sp)) {
 		sample->flags |= SAMPLE_USER_FAILED;
 		s->counters->user_failed++;
 		return;

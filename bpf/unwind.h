@@ -53,6 +53,7 @@ enum unwind_cfa {
 	/* As UNWIND_FP_DEREF, where the stack was aligned: the caller's frame pointer is saved at
 	   the frame pointer, and bx_off is relative to that too. */
 	UNWIND_FP_ALIGNED,
+	UNWIND_SP_INDEXED, /* *(SP + 8 * DWARF register cfa_reg + deref_off) + cfa_off; a leaf's */
 	UNWIND_CFAS,
 };
 
@@ -70,7 +71,7 @@ enum unwind_ra {
  */
 struct unwind_rule {
 	__u8 cfa;     /* enum unwind_cfa */
-	__u8 cfa_reg; /* UNWIND_REG, UNWIND_PLT */
+	__u8 cfa_reg; /* UNWIND_REG, UNWIND_PLT, UNWIND_SP_INDEXED */
 	__u8 ra;      /* enum unwind_ra */
 	__u8 ra_reg;
 	__s32 cfa_off;

@@ -270,11 +270,26 @@ static __always_inline int step_signal(struct walk *w)
 	return WALK_ON;
 }
 
+/* A register of the leaf; false, with the step's result in *ret, when it cannot be had. */
+static __always_inline bool leaf_register(struct walk *w, __u8 number, __u64 *value, int *ret)
+{
+	if (!w->is_leaf) {
+		*ret = walk_end(w, STACK_BEYOND);
+		return false;
+	}
+	if (!w->has_registers) {
+		*ret = WALK_REGISTERS;
+		return false;
+	}
+	*value = number < SNAPSHOT_REGISTERS ? w->registers[number] : 0;
+	return true;
+}
+
 /* The CFA by a rule; false, with the step's result in *ret, when it cannot be had. */
 static __always_inline bool find_cfa(struct walk *w, const struct unwind_rule *r, __u64 *cfa,
 				     int *ret)
 {
-	__u64 base;
+	__u64 base, index;
 
 	*ret = WALK_ENDED;
 	switch (r->cfa) {
@@ -288,20 +303,19 @@ static __always_inline bool find_cfa(struct walk *w, const struct unwind_rule *r
 		base = w->regs.bx;
 		break;
 	case UNWIND_REG:
-		if (!w->is_leaf) {
-			walk_end(w, STACK_BEYOND);
+		if (!leaf_register(w, r->cfa_reg, &base, ret))
 			return false;
-		}
-		if (!w->has_registers) {
-			*ret = WALK_REGISTERS;
-			return false;
-		}
-		base = r->cfa_reg < SNAPSHOT_REGISTERS ? w->registers[r->cfa_reg] : 0;
 		break;
 	case UNWIND_SP_DEREF:
 	case UNWIND_FP_DEREF:
 	case UNWIND_FP_ALIGNED:
+	case UNWIND_SP_INDEXED:
 		base = r->cfa == UNWIND_SP_DEREF ? w->regs.sp : w->regs.fp;
+		if (r->cfa == UNWIND_SP_INDEXED) {
+			if (!leaf_register(w, r->cfa_reg, &index, ret))
+				return false;
+			base = w->regs.sp + index * 8;
+		}
 		if (!read_word(w, base + r->deref_off, &base)) {
 			walk_end(w, STACK_UNREADABLE);
 			return false;
@@ -340,12 +354,8 @@ static __always_inline int step_rule(struct walk *w, const struct unwind_rule *r
 			ra = w->regs.bx;
 		else
 #endif
-			if (!w->is_leaf)
-			return walk_end(w, STACK_BEYOND);
-		else if (!w->has_registers)
-			return WALK_REGISTERS;
-		else
-			ra = r->ra_reg < SNAPSHOT_REGISTERS ? w->registers[r->ra_reg] : 0;
+			if (!leaf_register(w, r->ra_reg, &ra, &result))
+			return result;
 	} else if (!read_word(w, cfa + r->ra_off, &ra)) {
 		return walk_end(w, STACK_UNREADABLE);
 	}

@@ -121,6 +121,25 @@ static bool rule_deref(uint16_t machine, struct bytes b, struct unwind_rule *rul
 	}
 }
 
+/* breg7 N; bregR 0; lit8; mul; plus; deref; addend: bn_mul_mont() of OpenSSL keeps SP there */
+static bool rule_indexed(struct bytes b, struct unwind_rule *rule)
+{
+	uint8_t op = bytes_u8(&b);
+	int64_t offset = bytes_sleb(&b), addend;
+	uint8_t index = bytes_u8(&b);
+
+	if (op != DW_OP_breg7 || index < DW_OP_breg0 || index - DW_OP_breg0 >= X86_REGS ||
+	    bytes_sleb(&b) || bytes_u8(&b) != DW_OP_lit8 || bytes_u8(&b) != DW_OP_mul ||
+	    bytes_u8(&b) != DW_OP_plus || bytes_u8(&b) != DW_OP_deref || b.bad ||
+	    !read_addend(&b, &addend) || !fits_16(offset) || !fits_32(addend))
+		return false;
+	rule->cfa = UNWIND_SP_INDEXED;
+	rule->cfa_reg = index - DW_OP_breg0;
+	rule->deref_off = (int16_t)offset;
+	rule->cfa_off = (int32_t)addend;
+	return true;
+}
+
 static bool rule_cfa(uint16_t machine, const struct cfi_place *cfa, struct unwind_rule *rule)
 {
 	struct bytes expression;
@@ -130,7 +149,8 @@ static bool rule_cfa(uint16_t machine, const struct cfi_place *cfa, struct unwin
 		return rule_register(machine, cfa->reg, cfa->value, rule);
 	case CFI_VAL_EXPRESSION:
 		expression = bytes_of(cfa->expression, (size_t)cfa->value);
-		if (machine == EM_X86_64 && rule_plt(expression, rule))
+		if (machine == EM_X86_64 &&
+		    (rule_plt(expression, rule) || rule_indexed(expression, rule)))
 			return true;
 		return rule_deref(machine, expression, rule);
 	default:

@@ -72,14 +72,16 @@ static bool good_rule(const struct unwind_rule *r)
 		return false;
 	if (r->cfa < UNWIND_SP)
 		return memcmp(r, &plain, sizeof(plain)) == 0;
-	if (r->cfa_reg >= (r->cfa == UNWIND_REG ? REGISTERS : r->cfa == UNWIND_PLT ? PLT_SLOTS : 1))
+	if (r->cfa_reg >= (r->cfa == UNWIND_REG || r->cfa == UNWIND_SP_INDEXED ? REGISTERS
+			   : r->cfa == UNWIND_PLT			       ? PLT_SLOTS
+									       : 1))
 		return false;
 	if (r->ra == UNWIND_RA_REG ? r->ra_reg >= REGISTERS || r->ra_off : r->ra_reg)
 		return false;
 	if (r->cfa == UNWIND_FP_ALIGNED && r->fp_off)
 		return false;
 	return r->cfa == UNWIND_SP_DEREF || r->cfa == UNWIND_FP_DEREF ||
-	       r->cfa == UNWIND_FP_ALIGNED || !r->deref_off;
+	       r->cfa == UNWIND_FP_ALIGNED || r->cfa == UNWIND_SP_INDEXED || !r->deref_off;
 }
 
 static bool good_rows(const struct unwind_row *rows, uint32_t count, uint32_t rules)

@@ -71,6 +71,28 @@ Test(walk, cfa_through_memory)
 	}
 }
 
+/* As bn_mul_mont() of OpenSSL keeps it: at an index that is in a register. */
+Test(walk, cfa_at_an_index)
+{
+	for (uint8_t reg = 8; reg < 16; reg++) {
+		struct unwind_rule rule = { .cfa = UNWIND_SP_INDEXED,
+					    .cfa_reg = reg,
+					    .cfa_off = 8,
+					    .deref_off = 8,
+					    .ra_off = -8 };
+		uint64_t first;
+
+		load_tables();
+		first = call_leaf(rule, 200);
+		machine.regs.by_number[reg] = 33;
+		machine.user_words[100 + 33 + 1] = STACK(200);
+		expect_walk(STACK_COMPLETE, STACK_BY_TABLE, machine.regs.ip, first);
+		machine.user_words[100] = machine.regs.ip + 1; /* not of an outer frame */
+		machine.regs.ip = plain_function(1);
+		expect_walk(STACK_BEYOND, STACK_BY_TABLE, machine.regs.ip, machine.user_words[100]);
+	}
+}
+
 /* Before the instruction at the literal one word is on the stack, from there on two. */
 Test(walk, plt)
 {

@@ -275,7 +275,7 @@ static int model_signal(struct model *m)
 static int model_cfa(const struct model *m, const struct unwind_rule *r, uint64_t *cfa)
 {
 	const uint64_t *leaf = machine.saved.by_number;
-	uint64_t deref = (uint64_t)(int64_t)r->deref_off;
+	uint64_t deref = (uint64_t)(int64_t)r->deref_off, index;
 
 	switch (r->cfa) {
 	case UNWIND_SP:
@@ -299,6 +299,13 @@ static int model_cfa(const struct model *m, const struct unwind_rule *r, uint64_
 	case UNWIND_FP_DEREF:
 	case UNWIND_FP_ALIGNED:
 		if (!word_at(m->fp + deref, cfa))
+			return STACK_UNREADABLE;
+		break;
+	case UNWIND_SP_INDEXED:
+		if (!m->is_leaf)
+			return STACK_BEYOND;
+		index = r->cfa_reg < MACHINE_REGISTERS ? leaf[r->cfa_reg] : 0;
+		if (!word_at(m->sp + 8 * index + deref, cfa))
 			return STACK_UNREADABLE;
 		break;
 	case UNWIND_PLT:

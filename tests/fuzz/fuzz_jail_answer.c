@@ -25,7 +25,7 @@ static void use_page(const struct jail_page_answer *page, size_t size)
 	for (uint32_t i = 0; i < page->rows; i++) {
 		require(rows[i].rule < page->rules);
 		require(i ? rows[i].offset > rows[i - 1].offset : rows[i].offset == 0);
-		require(rules[rows[i].rule].cfa <= UNWIND_PLT);
+		require(rules[rows[i].rule].cfa < UNWIND_CFAS);
 		require(rules[rows[i].rule].cfa_reg < 33);
 		require(rules[rows[i].rule].ra <= UNWIND_RA_REG);
 		require(rules[rows[i].rule].ra_reg < 33);

@@ -128,6 +128,9 @@ static void follow_rule(const struct machine *m, const struct unwind_rule *rule,
 	case UNWIND_FP_ALIGNED:
 		ret->cfa = memory(fp + deref) + off;
 		break;
+	case UNWIND_SP_INDEXED:
+		ret->cfa = memory(sp + 8 * regs[rule->cfa_reg] + deref) + off;
+		break;
 	case UNWIND_PLT:
 		ret->cfa = sp + 8 + ((regs[m->pc] & 15) >= rule->cfa_reg ? 8 : 0);
 		break;

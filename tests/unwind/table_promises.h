@@ -18,10 +18,11 @@ static inline bool rule_is_plain(const struct unwind_rule *rule)
 		return false;
 	if (rule->cfa < UNWIND_SP)
 		return memcmp(rule, &bare, sizeof(bare)) == 0;
-	if (rule->cfa_reg && rule->cfa != UNWIND_REG && rule->cfa != UNWIND_PLT)
+	if (rule->cfa_reg && rule->cfa != UNWIND_REG && rule->cfa != UNWIND_PLT &&
+	    rule->cfa != UNWIND_SP_INDEXED)
 		return false;
 	if (rule->deref_off && rule->cfa != UNWIND_SP_DEREF && rule->cfa != UNWIND_FP_DEREF &&
-	    rule->cfa != UNWIND_FP_ALIGNED)
+	    rule->cfa != UNWIND_FP_ALIGNED && rule->cfa != UNWIND_SP_INDEXED)
 		return false;
 	return rule->ra == UNWIND_RA_REG ? !rule->ra_off : !rule->ra_reg;
 }

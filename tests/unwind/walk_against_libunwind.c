@@ -9,11 +9,11 @@
  * libunwind; once on a snapshot of the stack, there libunwind being jail/snapshot.h's, and once on
  * the stopped thread, there libunwind finding its own tables and reading all memory by ptrace.
  *
- * Every frame has to be the same. A walk that says that it is complete has to be as long as
- * libunwind's, and the other way round. Where one of the two stops, and says why, there
- * is nothing to compare beyond. No difference is excused; what libunwind cannot know when it looks
- * at a thread itself is listed at finds_tables(). Exit status 0 when there was no difference, 77
- * when the command cannot be run.
+ * Every frame has to be the same. The walker has to come as far as libunwind, unless it asks for a
+ * snapshot because a rule is beyond it, and no further than where libunwind says that the stack is
+ * complete. No difference is excused; what libunwind cannot know when it looks at a thread itself
+ * is listed at finds_tables(). Exit status 0 when there was no difference, 77 when the command
+ * cannot be run.
  */
 #include <errno.h>
 #include <libunwind-ptrace.h>
@@ -35,6 +35,7 @@
 struct chain {
 	uint32_t n;
 	bool complete;
+	bool asks; /* it says that this is too much for it */
 	bool by_frame_pointer;
 	const char *end;
 	uint64_t ip[MAX_FRAMES];
@@ -122,6 +123,7 @@ static enum stack_end walk(struct chain *ret, bool (*read_user)(void *, uint32_t
 			break;
 	}
 	ret->complete = STACK_END(outcome) == STACK_COMPLETE;
+	ret->asks = STACK_END(outcome) == STACK_BEYOND;
 	ret->by_frame_pointer = STACK_HOW(outcome) == STACK_BY_FRAME_POINTER;
 	ret->end = end_names[STACK_END(outcome)];
 	return STACK_END(outcome);
@@ -336,7 +338,7 @@ static void compare(const char *what, struct tally *tally, const struct chain *w
 
 	while (at < shorter && walker->ip[at] == libunwind->ip[at])
 		at++;
-	same = at == shorter && (walker->n >= libunwind->n || !walker->complete) &&
+	same = at == shorter && (walker->n >= libunwind->n || walker->asks) &&
 	       (walker->n <= libunwind->n || !libunwind->complete);
 	tally->stacks++;
 	tally->complete += walker->complete;
