@@ -28,7 +28,14 @@
  *                      6    1 kind           enum jail_kind
  *                      7    1 build_id_size  0 = none
  *                      8   20 build_id
- *                     28    4 reserved, 0
+ *                     28    4 lacks          bits of enum jail_lacks: what a separate debug file
+ *                                            might bring
+ *                     32  256 debug_link     its name, 0-terminated, without '/'; "": none known
+ *
+ *   DEBUG   request    0    4 file           a known one; its separate debug file comes as
+ * SCM_RIGHTS answer     0    4 status         JAIL_OK: it belongs to the file, by its build id or
+ *                                            the checksum of the debug link, and is used from now
+ * on 4    1 kind           of the file, now 5    3 reserved, 0
  *
  *   PAGE    request    0    4 file
  *                      4    4 page           offset in the file >> UNWIND_PAGE_SHIFT
@@ -55,6 +62,25 @@
  *                     16  8*n frames         instruction pointers, leaf first; but for the leaf and
  *                                            what a signal interrupted they are return addresses
  *
+ *   NAMES   request    0    4 file
+ *                      4    4 count          at least 1
+ *                      8  8*n offsets        in the file, ascending, no two alike
+ *           answer     0    4 status
+ *                      4    4 stretches      at least 1
+ *                      8    4 text_bytes
+ *                     12    4 reserved, 0
+ *                     16 24*n stretches      struct jail_stretch, ascending, not overlapping; each
+ *                                            holds an offset that was asked for. They answer the
+ *                                            offsets in order; where texts would not fit the last
+ *                                            ones stay without answer: ask again
+ *                   ....    n texts          names, each 0-terminated, none empty
+ *
+ *   JIT     request    0    4 kind           enum jail_jit; the map comes as SCM_RIGHTS, and is not
+ *                                            kept
+ *                      4    4 count          at least 1
+ *                      8  8*n addresses      ascending, no two alike
+ *           answer     as of NAMES, with addresses for offsets
+ *
  *   FORGET  request    0    4 file
  *           answer     0    4 status
  */
@@ -66,7 +92,7 @@
 #include "bpf/event.h"
 #include "bpf/unwind.h"
 
-#define JAIL_VERSION 1
+#define JAIL_VERSION 2
 #define JAIL_SOCKET  3 /* the jail's only file descriptor */
 
 enum jail_type {
@@ -75,6 +101,9 @@ enum jail_type {
 	JAIL_PAGE,
 	JAIL_WALK,
 	JAIL_FORGET,
+	JAIL_DEBUG,
+	JAIL_NAMES,
+	JAIL_JIT,
 	JAIL_TYPES,
 };
 
@@ -97,6 +126,18 @@ enum jail_kind {
 	JAIL_KINDS,
 };
 
+enum jail_lacks {
+	JAIL_LACKS_TABLES = 1,	/* neither .eh_frame nor .debug_frame, nor made by Go */
+	JAIL_LACKS_SYMBOLS = 2, /* no .symtab */
+};
+
+/* Who wrote down the names of code made at run time. */
+enum jail_jit {
+	JAIL_JIT_PERF_MAP, /* /tmp/perf-PID.map: a line of start, size and name for each function */
+	JAIL_JIT_DUMP,	   /* jit-PID.dump: perf's jitdump */
+	JAIL_JITS,
+};
+
 enum jail_end {
 	/* nobody called the last frame: its tables say so, or its frame pointer is 0 */
 	JAIL_END_COMPLETE,
@@ -117,6 +158,7 @@ enum jail_end {
 	0xffffffffu /* a file that was refused, or could not be opened: END_NO_TABLE */
 
 #define JAIL_BUILD_ID_MAX 20
+#define JAIL_DEBUG_LINK	  256
 #define JAIL_HELLO_TEXT	  60
 #define JAIL_REGISTERS	  33
 
@@ -124,6 +166,14 @@ enum jail_end {
  * perf may ask for. */
 #define JAIL_MAPPINGS_MAX UNWIND_PROCESS_MAPPINGS
 #define JAIL_STACK_MAX	  65536
+
+/* Names: so many places in one question, so much text in its answer; a longer name is cut. */
+#define JAIL_NAMES_MAX	    1024
+#define JAIL_NAME_TEXT_MAX  (256u << 10)
+#define JAIL_NAME_BYTES_MAX 8192 /* with the 0 */
+
+/* Value of jail_stretch.name: nothing is known of this stretch. */
+#define JAIL_NO_NAME 0xffffffffu
 
 /* A page of code has at most a row for each byte. */
 #define JAIL_ROWS_MAX  UNWIND_PAGE_BYTES
@@ -151,7 +201,18 @@ struct jail_file_answer {
 	uint8_t kind;
 	uint8_t build_id_size;
 	uint8_t build_id[JAIL_BUILD_ID_MAX];
-	uint32_t reserved;
+	uint32_t lacks;
+	char debug_link[JAIL_DEBUG_LINK];
+};
+
+struct jail_debug_request {
+	uint32_t file;
+};
+
+struct jail_debug_answer {
+	uint32_t status;
+	uint8_t kind;
+	uint8_t reserved[3];
 };
 
 struct jail_page_request {
@@ -192,6 +253,33 @@ struct jail_walk_answer {
 	uint32_t frames;
 };
 
+struct jail_names_request {
+	uint32_t file;
+	uint32_t count;
+};
+
+struct jail_jit_request {
+	uint32_t kind;
+	uint32_t count;
+};
+
+/* All places from start up to end have this name, or none. Other stretches of the same function
+ * may have the same text. */
+struct jail_stretch {
+	uint64_t start;
+	uint64_t end;
+	uint32_t name; /* where it begins in the texts, or JAIL_NO_NAME */
+	uint32_t reserved;
+};
+
+/* Of JAIL_NAMES and JAIL_JIT. */
+struct jail_names_answer {
+	uint32_t status;
+	uint32_t stretches;
+	uint32_t text_bytes;
+	uint32_t reserved;
+};
+
 struct jail_forget_request {
 	uint32_t file;
 };
@@ -203,7 +291,12 @@ struct jail_forget_answer {
 _Static_assert(sizeof(struct jail_header) == 16, "header");
 _Static_assert(sizeof(struct jail_hello) == 64, "hello");
 _Static_assert(sizeof(struct jail_file_request) == 4, "file request");
-_Static_assert(sizeof(struct jail_file_answer) == 32, "file answer");
+_Static_assert(sizeof(struct jail_file_answer) == 288, "file answer");
+_Static_assert(sizeof(struct jail_debug_answer) == 8, "debug answer");
+_Static_assert(sizeof(struct jail_names_request) == 8, "names request");
+_Static_assert(sizeof(struct jail_jit_request) == 8, "jit request");
+_Static_assert(sizeof(struct jail_stretch) == 24, "stretch");
+_Static_assert(sizeof(struct jail_names_answer) == 16, "names answer");
 _Static_assert(sizeof(struct jail_page_request) == 8, "page request");
 _Static_assert(sizeof(struct jail_page_answer) == 16, "page answer");
 _Static_assert(sizeof(struct jail_mapping) == 32, "mapping");
@@ -217,5 +310,11 @@ _Static_assert(sizeof(struct jail_walk_answer) == 16, "walk answer");
 #define JAIL_ANSWER_MAX                                                                  \
 	(sizeof(struct jail_page_answer) + JAIL_RULES_MAX * sizeof(struct unwind_rule) + \
 	 JAIL_ROWS_MAX * sizeof(struct unwind_row))
+
+#define JAIL_NAMES_ANSWER_MAX                                                              \
+	(sizeof(struct jail_names_answer) + JAIL_NAMES_MAX * sizeof(struct jail_stretch) + \
+	 JAIL_NAME_TEXT_MAX)
+
+_Static_assert(JAIL_NAMES_ANSWER_MAX <= JAIL_ANSWER_MAX, "a page is the largest answer");
 
 #endif /* PROFILER_JAILWIRE_H */

@@ -476,6 +476,65 @@ int jail_walk(struct jail *j, const struct jail_walk *walk, struct jail_stack *r
 	return err;
 }
 
+int jail_debug(struct jail *j, uint32_t file, int fd, enum jail_kind *ret_kind)
+{
+	const struct jail_debug_answer *answer = (const void *)j->body;
+	struct jail_debug_request r = { .file = file };
+	int err;
+
+	if (!is_id(file) || fd < 0)
+		return -EINVAL;
+	err = ask(j, JAIL_DEBUG, (struct iovec[3]){ { &r, sizeof(r) } }, fd);
+	if (!err)
+		err = refused(j, answer->status);
+	if (!err)
+		*ret_kind = (enum jail_kind)answer->kind;
+	return err;
+}
+
+/* Asks for the names of places, which go behind @r. */
+static int ask_names(struct jail *j, enum jail_type type, struct iovec r, int fd,
+		     const uint64_t *places, uint32_t count, struct jail_names *ret)
+{
+	const struct jail_names_answer *answer = (const void *)j->body;
+	const struct jail_stretch *stretches = (const void *)(answer + 1);
+	int err = ask(j, type, (struct iovec[3]){ r, part(places, count * sizeof(*places)) }, fd);
+
+	if (!err)
+		err = refused(j, answer->status);
+	if (err)
+		return err;
+	err = jailcheck_stretches(stretches, answer->stretches, places, count);
+	if (err) {
+		give_up(j, err);
+		return err;
+	}
+	*ret = (struct jail_names){ .count = answer->stretches,
+				    .stretches = stretches,
+				    .texts = (const char *)(stretches + answer->stretches) };
+	return 0;
+}
+
+int jail_names(struct jail *j, uint32_t file, const uint64_t *offsets, uint32_t count,
+	       struct jail_names *ret)
+{
+	struct jail_names_request r = { .file = file, .count = count };
+
+	if (!is_id(file) || !count || count > JAIL_NAMES_MAX)
+		return -EINVAL;
+	return ask_names(j, JAIL_NAMES, part(&r, sizeof(r)), -1, offsets, count, ret);
+}
+
+int jail_jit(struct jail *j, enum jail_jit kind, int fd, const uint64_t *addresses, uint32_t count,
+	     struct jail_names *ret)
+{
+	struct jail_jit_request r = { .kind = kind, .count = count };
+
+	if (fd < 0 || !count || count > JAIL_NAMES_MAX)
+		return -EINVAL;
+	return ask_names(j, JAIL_JIT, part(&r, sizeof(r)), fd, addresses, count, ret);
+}
+
 int jail_forget(struct jail *j, uint32_t file)
 {
 	struct jail_forget_request r = { .file = file };

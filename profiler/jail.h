@@ -111,6 +111,44 @@ int jail_page(struct jail *j, uint32_t file, uint32_t page, struct jail_page *re
  */
 int jail_walk(struct jail *j, const struct jail_walk *walk, struct jail_stack *ret);
 
+/** struct jail_names - an answer; valid until the next request. */
+struct jail_names {
+	uint32_t count;			      /* at least 1 */
+	const struct jail_stretch *stretches; /* see jailwire.h: the first places are answered */
+	const char *texts;
+};
+
+/**
+ * jail_debug() - the separate debug file of a known file.
+ * @fd: open for reading; stays the caller's
+ * @ret_kind: of the file, now; untouched on failure
+ *
+ * Return: 0 or as above; -ENOEXEC when it is the debug file of another one, or not usable: the file
+ * stays as it was.
+ */
+int jail_debug(struct jail *j, uint32_t file, int fd, enum jail_kind *ret_kind);
+
+/**
+ * jail_names() - functions at places of a file.
+ * @offsets: in the file, ascending, no two alike
+ * @count: 1 to JAIL_NAMES_MAX
+ *
+ * Return: 0 or as above.
+ */
+int jail_names(struct jail *j, uint32_t file, const uint64_t *offsets, uint32_t count,
+	       struct jail_names *ret);
+
+/**
+ * jail_jit() - functions at addresses of code made at run time, by the map of its maker.
+ * @fd: the map, open for reading; stays the caller's
+ * @addresses: ascending, no two alike
+ * @count: 1 to JAIL_NAMES_MAX
+ *
+ * Return: 0 or as above.
+ */
+int jail_jit(struct jail *j, enum jail_jit kind, int fd, const uint64_t *addresses, uint32_t count,
+	     struct jail_names *ret);
+
 /** jail_forget() - a file's id will not be used any more. Does not start a jail for it. */
 int jail_forget(struct jail *j, uint32_t file);
 

@@ -29,6 +29,9 @@ static const struct {
 	[JAIL_WALK] = { sizeof(struct jail_walk_answer),
 			sizeof(struct jail_walk_answer) + MAX_FRAMES * sizeof(uint64_t) },
 	[JAIL_FORGET] = { sizeof(struct jail_forget_answer), sizeof(struct jail_forget_answer) },
+	[JAIL_DEBUG] = { sizeof(struct jail_debug_answer), sizeof(struct jail_debug_answer) },
+	[JAIL_NAMES] = { sizeof(struct jail_names_answer), JAIL_NAMES_ANSWER_MAX },
+	[JAIL_JIT] = { sizeof(struct jail_names_answer), JAIL_NAMES_ANSWER_MAX },
 };
 
 int jailcheck_header(const struct jail_header *header, enum jail_type type, uint64_t sequence)
@@ -56,10 +59,13 @@ static bool good_hello(const struct jail_hello *a)
 
 static bool good_file(const struct jail_file_answer *a)
 {
-	if (a->status >= JAIL_STATUSES || a->status == JAIL_UNKNOWN_FILE || a->reserved)
+	if (a->status >= JAIL_STATUSES || a->status == JAIL_UNKNOWN_FILE ||
+	    strnlen(a->debug_link, sizeof(a->debug_link)) == sizeof(a->debug_link) ||
+	    strchr(a->debug_link, '/') || !strcmp(a->debug_link, "..") ||
+	    a->lacks & ~(uint32_t)(JAIL_LACKS_TABLES | JAIL_LACKS_SYMBOLS))
 		return false;
 	if (a->status != JAIL_OK)
-		return !a->machine && !a->kind && !a->build_id_size;
+		return !a->machine && !a->kind && !a->build_id_size && !a->lacks && !*a->debug_link;
 	return (a->machine == EM_X86_64 || a->machine == EM_AARCH64) && a->kind < JAIL_KINDS &&
 	       a->build_id_size <= JAIL_BUILD_ID_MAX;
 }
@@ -126,6 +132,58 @@ static bool good_walk(const struct jail_walk_answer *a, size_t size)
 	return a->frames && a->file != JAIL_FILE_UNUSABLE;
 }
 
+static bool good_debug(const struct jail_debug_answer *a)
+{
+	static const uint8_t zero[sizeof(a->reserved)];
+
+	return a->status < JAIL_STATUSES && a->kind < JAIL_KINDS &&
+	       !memcmp(a->reserved, zero, sizeof(zero));
+}
+
+static bool good_stretches(const struct jail_stretch *s, uint32_t count, const char *text,
+			   uint32_t text_bytes)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (s[i].reserved || s[i].start >= s[i].end || (i && s[i].start < s[i - 1].end))
+			return false;
+		if (s[i].name != JAIL_NO_NAME && (s[i].name >= text_bytes || !text[s[i].name]))
+			return false;
+	}
+	return true;
+}
+
+static bool good_names(const struct jail_names_answer *a, size_t size)
+{
+	const struct jail_stretch *stretches = (const void *)(a + 1);
+	const char *text;
+
+	if (a->status >= JAIL_STATUSES || a->reserved || a->stretches > JAIL_NAMES_MAX ||
+	    a->text_bytes > JAIL_NAME_TEXT_MAX ||
+	    size != sizeof(*a) + a->stretches * sizeof(*stretches) + a->text_bytes)
+		return false;
+	if (a->status != JAIL_OK)
+		return !a->stretches && !a->text_bytes;
+	text = (const char *)(stretches + a->stretches);
+	/* The last byte ends all names that begin before it. */
+	return a->stretches && (!a->text_bytes || !text[a->text_bytes - 1]) &&
+	       good_stretches(stretches, a->stretches, text, a->text_bytes);
+}
+
+int jailcheck_stretches(const struct jail_stretch *stretches, uint32_t count,
+			const uint64_t *places, uint32_t place_count)
+{
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (next == place_count || places[next] < stretches[i].start ||
+		    places[next] >= stretches[i].end)
+			return -EPROTO;
+		while (next < place_count && places[next] < stretches[i].end)
+			next++;
+	}
+	return 0;
+}
+
 int jailcheck_body(enum jail_type type, const void *body, size_t size)
 {
 	const struct jail_forget_answer *forget = body;
@@ -148,6 +206,13 @@ int jailcheck_body(enum jail_type type, const void *body, size_t size)
 		break;
 	case JAIL_FORGET:
 		good = forget->status == JAIL_OK;
+		break;
+	case JAIL_DEBUG:
+		good = good_debug(body);
+		break;
+	case JAIL_NAMES:
+	case JAIL_JIT:
+		good = good_names(body, size);
 		break;
 	case JAIL_TYPES:
 		break;

@@ -30,4 +30,15 @@ int jailcheck_header(const struct jail_header *header, enum jail_type type, uint
 int jailcheck_body(enum jail_type type, const void *body, size_t size)
 	__attribute__((warn_unused_result));
 
+/**
+ * jailcheck_stretches() - do the stretches of JAIL_NAMES or JAIL_JIT answer what was asked?
+ * @stretches: of an answer that jailcheck_body() has passed
+ * @places: that were asked for, ascending
+ *
+ * Return: 0 when each stretch holds the first place that none before it has answered; or -EPROTO.
+ */
+int jailcheck_stretches(const struct jail_stretch *stretches, uint32_t count,
+			const uint64_t *places, uint32_t place_count)
+	__attribute__((warn_unused_result));
+
 #endif /* PROFILER_JAILCHECK_H */

@@ -122,7 +122,8 @@ Test(jailcheck, file)
 	REFUSES(JAIL_FILE, good_file, it.machine = EM_386);
 	REFUSES(JAIL_FILE, good_file, it.kind = JAIL_KINDS);
 	REFUSES(JAIL_FILE, good_file, it.build_id_size = 21);
-	REFUSES(JAIL_FILE, good_file, it.reserved = 1);
+	REFUSES(JAIL_FILE, good_file, it.lacks = 4);
+	REFUSES(JAIL_FILE, good_file, strcpy(it.debug_link, "../x"));
 }
 
 Test(jailcheck, walk)
