@@ -9,10 +9,11 @@ AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a base Debian 12 lacks, by purpose.
 PACKAGES = gcc libc6-dev cmake ninja-build pkg-config clang llvm bpftool libbpf-dev libelf-dev \
-	libdw-dev libiberty-dev libpfm4-dev libunwind-dev zlib1g-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
-PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golang-go python3 g++
+	libdw-dev libiberty-dev liblzma-dev libpfm4-dev libunwind-dev zlib1g-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
+PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golang-go python3 g++ \
+	elfutils debuginfod dwz xz-utils
 PACKAGES_BENCH = linux-perf bpftrace python3 perl sqlite3 nginx-light wrk redis-tools gcc openssl \
-	nodejs xz-utils git
+	nodejs xz-utils git elfutils openjdk-17-dbg openjdk-17-jre-headless
 PACKAGES_TIDY = clang-tidy
 
 # $(call install_packages,PACKAGES): those of them that are missing, asking the network only then.

@@ -60,6 +60,15 @@
 #define MAX_SNAPSHOT_BYTES 65536
 #define SNAPSHOT_REGISTERS 33
 
+/* The stack pointer and the instruction pointer among them. */
+#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#define SNAPSHOT_SP 31
+#define SNAPSHOT_IP 32
+#else
+#define SNAPSHOT_SP 7
+#define SNAPSHOT_IP 16
+#endif
+
 /* Cgroups that -G may name. */
 #define MAX_TARGET_CGROUPS 8
 
@@ -110,7 +119,8 @@ enum stack_end {
 	STACK_BAD_FRAME,    /* the next frame would lie below this one, or has no address */
 	STACK_NO_RULE,	    /* code without tables, and no frame pointer either */
 	STACK_REFUSED,	    /* the file's tables cannot be used */
-	STACK_CHAIN_END,    /* the chain of frame pointers ends; there may be more */
+	STACK_CHAIN_END,    /* the chain of frame pointers ends; there may be more, or the leaf's
+			       caller is missing */
 	STACK_SHORT,	    /* the snapshot ends before the stack */
 	STACK_NO_ANSWER,    /* user space could not walk the snapshot */
 	STACK_ENDS,

@@ -2,10 +2,9 @@
 /*
  * intern.h - the hash by which a stack is known, and its slot.
  *
- * Two lanes, so that a step does not wait for the multiplication before it.
- * The seed is random per run and changes with the generation: no program can make
- * its stacks collide with another's on purpose, and a new generation makes every
- * slot miss, so that the kernel side says all stacks in use again.
+ * The frames are hashed one after the other, as the walk finds them. The seed is random per run and
+ * changes with the generation: no program can make its stacks collide with another's on purpose,
+ * and a new generation makes every slot miss, so that the kernel side says all stacks in use again.
  */
 #ifndef PROFILER_INTERN_H
 #define PROFILER_INTERN_H
@@ -16,7 +15,7 @@
 #define INTERN_MUL_A 0x6A09E667F3BCC909ULL
 #define INTERN_MUL_B 0xBB67AE8584CAA73BULL
 
-/* One step of a lane: a bijection of h for a given frame. */
+/* One step: a bijection of h for a given frame. */
 static inline __attribute__((always_inline)) __u64 intern_step(__u64 h, __u64 frame, __u64 mul)
 {
 	h ^= frame;
@@ -24,10 +23,12 @@ static inline __attribute__((always_inline)) __u64 intern_step(__u64 h, __u64 fr
 	return h ^ (h >> 29);
 }
 
-/* The two lanes and the number of frames in one value; 0 is kept for an empty slot. */
-static inline __attribute__((always_inline)) __u64 intern_final(__u64 a, __u64 b, __u32 n)
+/* The frames' hash, the outcome and the number of frames in one value; 0 is kept for an empty slot.
+ */
+static inline __attribute__((always_inline)) __u64 intern_final(__u64 frames, __u32 outcome,
+								__u32 n)
 {
-	__u64 h = intern_step(a, b + n, INTERN_MUL_B);
+	__u64 h = intern_step(frames, (__u64)outcome + n, INTERN_MUL_B);
 
 	h = intern_step(h, n, INTERN_MUL_A);
 	return h ? h : 1;

@@ -29,8 +29,6 @@ struct user_regs {
 		.ip = (r)->rip, .sp = (r)->rsp, .fp = (r)->rbp, .bx = (r)->rbx \
 	}
 #define RETURN_ADDRESS(word) (word)
-#define USER_SP_NUMBER	     7 /* of the stack pointer in DWARF's numbers */
-#define USER_IP_NUMBER	     16
 /* In a system call the address is that behind the instruction, as a return address is. */
 #define REGS_IN_SYSCALL(r) ((long)(r)->orig_rax >= 0)
 
@@ -78,8 +76,6 @@ struct user_regs {
 	}
 /* The bits above a user address carry a signature where return addresses are signed. */
 #define RETURN_ADDRESS(word) ((word)&0x0000ffffffffffffULL)
-#define USER_SP_NUMBER	     31
-#define USER_IP_NUMBER	     32
 /* The number of the system call lies behind what the kernel promises of its registers. */
 #define REGS_IN_SYSCALL(r)   false
 

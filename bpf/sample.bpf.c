@@ -313,9 +313,11 @@ static __always_inline void walk_user(struct bpf_perf_event_data *ctx, struct cp
 	w->frames = 0;
 	w->hash = hash_seed();
 	w->outcome = 0;
+	w->is_innermost = 1;
 	w->is_leaf = 1;
 	w->is_return = in_syscall(s, in_kernel);
 	w->has_registers = 0;
+	w->doubtful = 0;
 	w->window_at = NO_WINDOW;
 	if (user_walk == USER_WALK_SNAPSHOTS) {
 		s->scratch->record.frames[0] = w->regs.ip;
@@ -336,6 +338,8 @@ static __always_inline void walk_user(struct bpf_perf_event_data *ctx, struct cp
 	}
 	for (i = 0; i < MAX_FRAMES / WALK_STEPS && step == WALK_ON; i++)
 		step = walk_steps(s->cpu);
+	if (w->doubtful && STACK_END(w->outcome) == STACK_COMPLETE)
+		w->outcome = STACK_OUTCOME(STACK_CHAIN_END, STACK_HOW(w->outcome));
 }
 
 /* Copies the stack from @sp up, as far as it is there. Returns how many bytes that is. */
@@ -390,9 +394,9 @@ static __always_inline bool take_snapshot(struct bpf_perf_event_data *ctx, struc
 	record->tid = sample->tid;
 	record->time_ns = sample->time_ns;
 	record->outcome = w->outcome;
-	record->leaf = w->registers[USER_IP_NUMBER] - in_syscall(s, in_kernel);
+	record->leaf = w->registers[SNAPSHOT_IP] - in_syscall(s, in_kernel);
 	__builtin_memcpy(record->registers, w->registers, sizeof(record->registers));
-	sp = w->registers[USER_SP_NUMBER];
+	sp = w->registers[SNAPSHOT_SP];
 	record->stack_bytes = copy_stack(s->cpu, sp);
 	size = SNAPSHOT_RECORD_HEADER + record->stack_bytes;
 	record->size = size;

@@ -4,9 +4,13 @@
  *
  * A step finds the rule for the frame's address, computes the CFA (the caller's stack pointer), and
  * reads the return address and what the frame saved of the registers that rules refer to: the
- * frame pointer and, on x86_64, rbx. Code without a rule is
- * stepped over by its frame pointer: what is made at run time, Go's, V8's builtins. Of a file
- * without any rules nothing is believed.
+ * frame pointer and, on x86_64, rbx. Code without a rule is stepped over by its frame pointer: what
+ * is made at run time, Go's, V8's builtins. Of a file without any rules nothing is believed.
+ *
+ * A leaf without a rule may have no frame of its own (yet): then its frame pointer is its
+ * caller's, and leads past the caller. The return address is at the top of the stack in that case,
+ * and a stack where it may be so is not called complete. (On arm64 it is in a register, and this
+ * goes unseen.)
  *
  * Invariants: the stack pointer never goes down (a signal frame may be on another stack), so a walk
  * ends whatever the tables and the memory say; and whatever does not fit ends it with its
@@ -60,9 +64,12 @@ struct walk {
 	__u32 frames; /* found so far */
 	__u64 hash;   /* of them */
 	__u32 outcome;
-	__u8 is_leaf;	/* all registers are this frame's */
-	__u8 is_return; /* ip is a return address: the call is before it */
+	__u8 is_innermost; /* a leaf, or what a signal came upon: its frame may not be set up */
+	__u8 is_leaf;	   /* all registers are this frame's */
+	__u8 is_return;	   /* ip is a return address: the call is before it */
 	__u8 has_registers;
+	__u8 by_frame_pointer;		     /* the step was */
+	__u8 doubtful;			     /* the caller of such a frame may be missing */
 	__u64 registers[SNAPSHOT_REGISTERS]; /* of the leaf, by DWARF number */
 	__u64 window_at;		     /* address of window[0] */
 	__u64 window[WINDOW_WORDS];
@@ -73,7 +80,6 @@ struct scratch {
 	__u64 unread_bytes;    /* bytes put in the ring since the last wake-up */
 	__u64 snapshot_window; /* when the CPU's credit for snapshots was renewed */
 	__u32 snapshot_credit;
-	__u32 reserved;
 	bpf_user_pt_regs_t regs;
 	struct walk walk;
 	struct stack_record record;
@@ -227,6 +233,7 @@ static __always_inline int enter_caller(struct walk *w, __u64 ip, __u64 sp, __u6
 	w->regs.sp = sp;
 	w->regs.fp = fp;
 	w->regs.bx = bx;
+	w->is_innermost = 0;
 	w->is_leaf = 0;
 	w->is_return = 1;
 	return WALK_ON;
@@ -240,8 +247,9 @@ static __always_inline int step_frame_pointer(struct walk *w)
 {
 	__u64 fp = w->regs.fp, sp = w->regs.sp, caller_fp, ra;
 
+	w->by_frame_pointer = 1;
 	w->outcome = STACK_OUTCOME(STACK_COMPLETE, STACK_BY_FRAME_POINTER);
-	if (!fp && !w->is_leaf)
+	if (!fp && !w->is_innermost)
 		return WALK_ENDED;
 	if ((fp & 7) || fp < sp || fp - sp > FRAME_BYTES_MAX)
 		return walk_end(w, user_walk == USER_WALK_TABLES ? STACK_NO_RULE : STACK_CHAIN_END);
@@ -265,6 +273,7 @@ static __always_inline int step_signal(struct walk *w)
 	w->regs.sp = w->window[SIGNAL_SP];
 	w->regs.fp = w->window[SIGNAL_FP];
 	w->regs.bx = w->window[SIGNAL_BX];
+	w->is_innermost = 1;
 	w->is_leaf = 0;
 	w->is_return = 0;
 	return WALK_ON;
@@ -409,12 +418,28 @@ static __always_inline int step_mapped(struct walk *w, __u64 pc)
 	return step_rule(w, &unwind_rules[rule & (UNWIND_RULES - 1)]);
 }
 
+/* Is the word at the top of the stack an address of code? Of its own, to be verified once. */
+__noinline int has_code_at(__u32 cpu, __u64 sp)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
+	const struct unwind_mapping *m;
+	__u64 word;
+	__u32 index;
+
+	if (!s || bpf_probe_read_user(&word, sizeof(word), (void *)sp))
+		return 0;
+	index = find_mapping(s->walk.first, s->walk.count, word);
+	m = &unwind_mappings[index & (UNWIND_MAPPINGS - 1)];
+	return index < UNWIND_MAPPINGS && word - m->start < (__u64)m->pages_4k << 12;
+}
+
 /* Takes the frame that the CPU's walk has come to, and finds its caller. */
 __noinline int walk_step(__u32 cpu)
 {
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
 	struct walk *w;
-	__u64 ip, pc;
+	__u64 ip, pc, sp;
+	__u32 innermost;
 	int result;
 	__u32 n;
 
@@ -427,6 +452,9 @@ __noinline int walk_step(__u32 cpu)
 	ip = w->regs.ip;
 	s->record.frames[n] = ip;
 	pc = ip - w->is_return;
+	sp = w->regs.sp;
+	innermost = w->is_innermost;
+	w->by_frame_pointer = 0;
 	if (user_walk != USER_WALK_TABLES)
 		result = step_frame_pointer(w);
 	else if (!w->count)
@@ -437,6 +465,9 @@ __noinline int walk_step(__u32 cpu)
 		result = WALK_ENDED;
 	else /* an address that is not code is no frame, unless it is where the thread is */
 		return WALK_ENDED;
+	if (user_walk == USER_WALK_TABLES && innermost && w->by_frame_pointer &&
+	    has_code_at(cpu, sp))
+		w->doubtful = 1;
 	if (result != WALK_REGISTERS) {
 		w->frames = n + 1;
 		w->hash = intern_step(w->hash, ip, INTERN_MUL_A);

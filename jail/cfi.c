@@ -11,23 +11,29 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "jail/unpack.h"
+
 #define PAIR_BYTES 8
 
 /* Entries that a scan reads at most, CIEs and empty ones included. */
 #define SCAN_ENTRIES_MAX (2 * CFI_INDEX_MAX)
 
+/* Code with fewer functions than these and one for so many bytes has little about it: start-up
+ * files bring three to five, and what is compiled has one for 50 to 300 bytes. */
+#define SPARSE_FUNCTIONS 8
+#define SPARSE_BYTES	 4096
+
 /* Longest augmentation string that is read; "zPLRSBG" has all that there is. */
 #define AUGMENTATION_MAX 16
 
-/* The address of a place in a part of the file. */
-static uint64_t address_of(const struct elf_file *file, const struct elf_part *part,
-			   const uint8_t *at)
+/* The address of a place in the frames. */
+static uint64_t address_of(const struct cfi *cfi, const uint8_t *at)
 {
-	return part->address + (uint64_t)(at - (file->data + part->offset));
+	return cfi->frames_address + (uint64_t)(at - cfi->frames.at);
 }
 
-uint64_t cfi_read_encoded(const struct elf_file *file, const struct elf_part *part,
-			  struct bytes *from, uint8_t encoding)
+/* @address: of what is read, for pointers relative to themselves. */
+static uint64_t read_encoded(struct bytes *from, uint64_t address, uint8_t encoding)
 {
 	uint64_t base = 0, value;
 
@@ -35,7 +41,7 @@ uint64_t cfi_read_encoded(const struct elf_file *file, const struct elf_part *pa
 	case DW_EH_PE_absptr:
 		break;
 	case DW_EH_PE_pcrel:
-		base = address_of(file, part, from->at);
+		base = address;
 		break;
 	default:
 		from->bad = true;
@@ -71,6 +77,11 @@ uint64_t cfi_read_encoded(const struct elf_file *file, const struct elf_part *pa
 		return 0;
 	}
 	return from->bad ? 0 : base + value;
+}
+
+uint64_t cfi_read_encoded(const struct cfi *cfi, struct bytes *from, uint8_t encoding)
+{
+	return read_encoded(from, address_of(cfi, from->at), encoding);
 }
 
 /* An entry of a frame section. */
@@ -127,7 +138,7 @@ static void read_augmentation(const struct cfi *cfi, const char *letters, struct
 			/* Who handles exceptions is not asked, and its base not needed. */
 			if (encoding == DW_EH_PE_aligned)
 				data->bad = true;
-			cfi_read_encoded(cfi->file, &cfi->frames, data, encoding & 0x0f);
+			cfi_read_encoded(cfi, data, encoding & 0x0f);
 			break;
 		}
 		case 'L':
@@ -147,8 +158,7 @@ static void read_augmentation(const struct cfi *cfi, const char *letters, struct
 
 static int read_cie(const struct cfi *cfi, const uint8_t *at, struct cfi_cie *ret)
 {
-	const uint8_t *section = cfi->file->data + cfi->frames.offset;
-	struct bytes b = { .at = at, .end = section + cfi->frames.size };
+	struct bytes b = { .at = at, .end = cfi->frames.end };
 	struct cfi_cie cie = { .at = at, .fde_encoding = DW_EH_PE_absptr };
 	char letters[AUGMENTATION_MAX];
 	struct entry entry;
@@ -187,13 +197,12 @@ static int read_cie(const struct cfi *cfi, const uint8_t *at, struct cfi_cie *re
 /* The CIE that an FDE names; NULL if it lies outside. */
 static const uint8_t *cie_of(const struct cfi *cfi, const struct entry *fde)
 {
-	const uint8_t *section = cfi->file->data + cfi->frames.offset;
 	uint64_t offset = fde->id;
 
 	if (!cfi->debug_frame &&
-	    __builtin_sub_overflow((uint64_t)(fde->id_at - section), fde->id, &offset))
+	    __builtin_sub_overflow((uint64_t)(fde->id_at - cfi->frames.at), fde->id, &offset))
 		return NULL;
-	return offset < cfi->frames.size ? section + offset : NULL;
+	return offset < bytes_left(&cfi->frames) ? cfi->frames.at + offset : NULL;
 }
 
 static int read_fde(const struct cfi *cfi, const struct entry *entry, struct cfi_fde *fde)
@@ -206,8 +215,8 @@ static int read_fde(const struct cfi *cfi, const struct entry *entry, struct cfi
 		return -EINVAL;
 	if (fde->cie.at != cie && read_cie(cfi, cie, &fde->cie))
 		return -EINVAL;
-	fde->start = cfi_read_encoded(cfi->file, &cfi->frames, &b, fde->cie.fde_encoding);
-	size = cfi_read_encoded(cfi->file, &cfi->frames, &b, fde->cie.fde_encoding & 0x0f);
+	fde->start = cfi_read_encoded(cfi, &b, fde->cie.fde_encoding);
+	size = cfi_read_encoded(cfi, &b, fde->cie.fde_encoding & 0x0f);
 	if (fde->cie.augmented)
 		bytes_take(&b, bytes_uleb(&b));
 	fde->program = b;
@@ -257,19 +266,29 @@ uint32_t cfi_find(const struct cfi *cfi, uint64_t address)
 
 int cfi_read_fde(const struct cfi *cfi, uint32_t i, struct cfi_fde *fde)
 {
-	const uint8_t *section = cfi->file->data + cfi->frames.offset;
 	uint64_t offset =
-		cfi->base + (uint64_t)(int64_t)pair_number(cfi, i, 4) - cfi->frames.address;
-	struct bytes rest = { .end = section + cfi->frames.size };
+		cfi->base + (uint64_t)(int64_t)pair_number(cfi, i, 4) - cfi->frames_address;
+	struct bytes rest = cfi->frames;
 	struct entry entry;
 
-	if (offset >= cfi->frames.size)
+	if (bytes_take(&rest, offset).bad)
 		return -EINVAL;
-	rest.at = section + offset;
 	if (take_entry(cfi->debug_frame, &rest, &entry) <= 0 || entry.is_cie ||
 	    read_fde(cfi, &entry, fde) || fde->start != cfi_pair_start(cfi, i))
 		return -EINVAL;
 	return 0;
+}
+
+int cfi_find_fde(const struct cfi *cfi, uint64_t address, struct cfi_fde *fde)
+{
+	/* Where several begin at the same place one of them may reach further. */
+	for (uint32_t i = cfi_find(cfi, address); i < cfi->pair_count; i++) {
+		if (cfi_pair_start(cfi, i) > address)
+			break;
+		if (!cfi_read_fde(cfi, i, fde) && address < fde->end)
+			return 0;
+	}
+	return -ENOENT;
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -313,11 +332,11 @@ static int add_pair(struct cfi *cfi, uint32_t *room, uint64_t start, uint64_t en
  */
 static int make_index(struct cfi *cfi)
 {
-	struct bytes rest = bytes_of(cfi->file->data + cfi->frames.offset, cfi->frames.size);
+	struct bytes rest = cfi->frames;
 	struct cfi_fde fde = { 0 };
 	uint32_t room = 0;
 
-	cfi->base = cfi->frames.address;
+	cfi->base = cfi->frames_address;
 	for (uint32_t n = 0;; n++) {
 		struct entry entry;
 		int ret = take_entry(cfi->debug_frame, &rest, &entry);
@@ -328,8 +347,7 @@ static int make_index(struct cfi *cfi)
 			return -E2BIG;
 		if (ret < 0 || entry.is_cie || read_fde(cfi, &entry, &fde))
 			continue;
-		ret = add_pair(cfi, &room, fde.start,
-			       address_of(cfi->file, &cfi->frames, entry.at));
+		ret = add_pair(cfi, &room, fde.start, address_of(cfi, entry.at));
 		if (ret)
 			return ret;
 	}
@@ -340,6 +358,12 @@ static int make_index(struct cfi *cfi)
 	return 0;
 }
 
+static void use_part(struct cfi *cfi, const struct elf_part *part)
+{
+	cfi->frames = bytes_of(cfi->file->data + part->offset, part->size);
+	cfi->frames_address = part->address;
+}
+
 /*
  * Finds .eh_frame by .eh_frame_hdr, and uses its table if it is of the one kind that linkers make.
  * Where .eh_frame ends is not said: at the end of its segment.
@@ -347,20 +371,23 @@ static int make_index(struct cfi *cfi)
 static void read_header(struct cfi *cfi)
 {
 	const struct elf_part *part = &cfi->file->eh_frame_hdr;
-	struct bytes b = bytes_of(cfi->file->data + part->offset, part->size);
+	const uint8_t *section = cfi->file->data + part->offset;
+	struct bytes b = bytes_of(section, part->size);
 	uint8_t version = bytes_u8(&b);
 	uint8_t frames_encoding = bytes_u8(&b);
 	uint8_t count_encoding = bytes_u8(&b);
 	uint8_t table_encoding = bytes_u8(&b);
-	uint64_t frames = cfi_read_encoded(cfi->file, part, &b, frames_encoding);
+	uint64_t frames = read_encoded(&b, part->address + 4, frames_encoding);
+	struct elf_part found;
 	uint64_t count;
 
-	if (b.bad || version != 1 || elf_file_locate(cfi->file, frames, &cfi->frames))
+	if (b.bad || version != 1 || elf_file_locate(cfi->file, frames, &found))
 		return;
+	use_part(cfi, &found);
 	if (count_encoding == DW_EH_PE_omit ||
 	    table_encoding != (DW_EH_PE_datarel | DW_EH_PE_sdata4))
 		return;
-	count = cfi_read_encoded(cfi->file, part, &b, count_encoding);
+	count = read_encoded(&b, part->address + (uint64_t)(b.at - section), count_encoding);
 	if (b.bad || count > bytes_left(&b) / PAIR_BYTES || count > UINT32_MAX)
 		return;
 	cfi->pairs = b.at;
@@ -370,6 +397,8 @@ static void read_header(struct cfi *cfi)
 
 int cfi_init(struct cfi *cfi, const struct elf_file *file)
 {
+	int err;
+
 	*cfi = (struct cfi){ .file = file };
 	if (file->go)
 		return -ENODATA;
@@ -378,16 +407,39 @@ int cfi_init(struct cfi *cfi, const struct elf_file *file)
 	if (cfi->pair_count)
 		return 0;
 	if (file->eh_frame.size)
-		cfi->frames = file->eh_frame;
-	if (!cfi->frames.size && file->debug_frame.size) {
-		cfi->frames = file->debug_frame;
-		cfi->debug_frame = true;
-	}
-	return cfi->frames.size ? make_index(cfi) : -ENODATA;
+		use_part(cfi, &file->eh_frame);
+	err = bytes_left(&cfi->frames) ? make_index(cfi) : -ENODATA;
+	return err == -ENODATA ? cfi_init_debug(cfi, file, file) : err;
+}
+
+int cfi_init_debug(struct cfi *cfi, const struct elf_file *file, const struct elf_file *from)
+{
+	const struct elf_part *part = &from->debug_frame;
+	struct bytes section = bytes_of(from->data + part->offset, part->size);
+	int err = 0;
+
+	*cfi = (struct cfi){ .file = file, .debug_frame = true };
+	if (file->go || !part->size)
+		return -ENODATA;
+	if (from->debug_frame_packed)
+		err = unpack(&section, CFI_UNPACKED_MAX, &cfi->unpacked);
+	cfi->frames = section;
+	return err ? err : make_index(cfi);
+}
+
+bool cfi_is_sparse(const struct cfi *cfi)
+{
+	uint64_t code = 0;
+
+	for (uint32_t i = 0; i < cfi->file->load_count; i++)
+		if (cfi->file->loads[i].executable)
+			code += cfi->file->loads[i].part.size;
+	return cfi->pair_count < SPARSE_FUNCTIONS + code / SPARSE_BYTES;
 }
 
 void cfi_release(struct cfi *cfi)
 {
 	free(cfi->index);
+	free(cfi->unpacked);
 	*cfi = (struct cfi){ 0 };
 }

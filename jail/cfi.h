@@ -26,11 +26,20 @@
 /* How deep DW_CFA_remember_state may nest; compilers use 1, hand-written code 2 or 3. */
 #define CFI_STATES 16
 
+/*
+ * A compressed .debug_frame is unpacked up to this: some 60,000 functions. A part of
+ * SANDBOX_DATA_BYTES.
+ */
+#define CFI_UNPACKED_MAX (3u << 20)
+
 /* Plain data; made and ended by the functions below only. */
 struct cfi {
-	const struct elf_file *file;
-	struct elf_part frames; /* .eh_frame or .debug_frame */
+	const struct elf_file *file; /* whose code it is about */
+	struct bytes frames;	     /* .eh_frame or .debug_frame */
+	uint64_t frames_address;     /* of its first byte; 0 in .debug_frame */
 	bool debug_frame;
+	/* Asked where this has no function; NULL: nothing more is known. The owner's to set. */
+	const struct cfi *more;
 	/*
 	 * Pairs of signed 32-bit numbers, sorted by the first: where a function begins and where
 	 * its FDE lies, both as addresses relative to base. In .debug_frame, where nothing has an
@@ -39,7 +48,8 @@ struct cfi {
 	const uint8_t *pairs;
 	uint32_t pair_count;
 	uint64_t base;
-	uint8_t *index; /* pairs that are ours to free */
+	uint8_t *index;	   /* pairs that are ours to free */
+	uint8_t *unpacked; /* frames that are */
 };
 
 /* A common information entry. */
@@ -121,7 +131,24 @@ struct cfi_program {
  */
 __attribute__((warn_unused_result)) int cfi_init(struct cfi *cfi, const struct elf_file *file);
 
-/** cfi_release() - frees the index; releasing twice is in order. */
+/**
+ * cfi_init_debug() - the same, of .debug_frame alone
+ * @file: whose code it is about
+ * @from: the file that has the section: @file, or its separate debug file; has to outlive it
+ *
+ * Return: as cfi_init(); -E2BIG also for more than CFI_UNPACKED_MAX bytes in a compressed one.
+ */
+__attribute__((warn_unused_result)) int cfi_init_debug(struct cfi *cfi, const struct elf_file *file,
+						       const struct elf_file *from);
+
+/**
+ * cfi_is_sparse() - are there so few functions that most of the code must be without?
+ *
+ * What was compiled to have none still has those of the start-up files and the linkage table.
+ */
+bool cfi_is_sparse(const struct cfi *cfi);
+
+/** cfi_release() - frees what is its own; releasing twice is in order. */
 void cfi_release(struct cfi *cfi);
 
 /**
@@ -146,15 +173,22 @@ __attribute__((warn_unused_result)) int cfi_read_fde(const struct cfi *cfi, uint
 						     struct cfi_fde *fde);
 
 /**
+ * cfi_find_fde() - the function at an address
+ * @fde: as in cfi_read_fde()
+ *
+ * Return: 0, or -ENOENT where no function is, or only a damaged one.
+ */
+__attribute__((warn_unused_result)) int cfi_find_fde(const struct cfi *cfi, uint64_t address,
+						     struct cfi_fde *fde);
+
+/**
  * cfi_read_encoded() - reads a pointer as its encoding (DW_EH_PE_*) says
- * @from:    in the data of @part
- * @part:    tells the address of what is read, for pointers relative to themselves
+ * @from:    in the frames
  *
  * Return: the pointer; 0 and from->bad for encodings that do not occur here: relative to text,
  * data or function, or indirect.
  */
-uint64_t cfi_read_encoded(const struct elf_file *file, const struct elf_part *part,
-			  struct bytes *from, uint8_t encoding);
+uint64_t cfi_read_encoded(const struct cfi *cfi, struct bytes *from, uint8_t encoding);
 
 /**
  * cfi_program_init() - runs the initial instructions of the CIE

@@ -96,9 +96,8 @@ static int advance(struct cfi_program *program, uint64_t delta)
 
 static int set_location(struct cfi_program *program)
 {
-	const struct cfi *cfi = program->cfi;
-	uint64_t to = cfi_read_encoded(cfi->file, &cfi->frames, &program->rest,
-				       program->fde->cie.fde_encoding);
+	uint64_t to =
+		cfi_read_encoded(program->cfi, &program->rest, program->fde->cie.fde_encoding);
 
 	if (program->rest.bad || to < program->start)
 		return -EINVAL;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "jail/bytes.h"
 
@@ -103,29 +104,42 @@ static void read_program_header(struct elf_file *file, const Elf64_Phdr *header)
 	}
 }
 
-/* The name is followed by a checksum, which is not ours to check. */
+/* A name, 0 to 3 zeroes, and a checksum in the last four bytes. */
 static void read_debug_link(struct elf_file *file, const struct elf_part *part)
 {
-	size_t size = part->size;
+	struct bytes link = part_bytes(file, part);
+	size_t size = strnlen((const char *)link.at, bytes_left(&link)) + 1;
+	char name[sizeof(file->debug_link)];
+	uint32_t crc;
 
-	if (size > sizeof(file->debug_link))
-		size = sizeof(file->debug_link);
-	memcpy(file->debug_link, file->data + part->offset, size);
-	if (!memchr(file->debug_link, '\0', size) || strchr(file->debug_link, '/'))
-		file->debug_link[0] = '\0';
+	if (size > sizeof(name))
+		return;
+	bytes_read(&link, name, size);
+	bytes_take(&link, -size & 3);
+	crc = bytes_u32(&link);
+	if (link.bad || strchr(name, '/') || strcmp(name, "..") == 0)
+		return;
+	memcpy(file->debug_link, name, size);
+	file->debug_link_crc = crc;
 }
 
 static void read_section(struct elf_file *file, const Elf64_Shdr *header, const char *name)
 {
 	struct elf_part part;
 
-	if (header->sh_type == SHT_NOBITS || header->sh_flags & SHF_COMPRESSED ||
+	if (header->sh_type == SHT_NOBITS ||
 	    make_part(file, header->sh_offset, header->sh_addr, header->sh_size, &part))
 		return;
+	if (strcmp(name, ".debug_frame") == 0) {
+		file->debug_frame = part;
+		file->debug_frame_packed = header->sh_flags & SHF_COMPRESSED;
+	}
+	if (header->sh_flags & SHF_COMPRESSED)
+		return;
+	if (header->sh_type == SHT_SYMTAB)
+		file->has_symtab = true;
 	if (strcmp(name, ".eh_frame") == 0)
 		file->eh_frame = part;
-	else if (strcmp(name, ".debug_frame") == 0)
-		file->debug_frame = part;
 	else if (strcmp(name, ".init") == 0)
 		file->init = part;
 	else if (strcmp(name, ".fini") == 0)
@@ -189,10 +203,10 @@ static int read_headers(struct elf_file *file)
 		read_program_header(file, &program);
 	}
 	read_sections(file, &header);
-	return file->load_count ? 0 : -ENOEXEC;
+	return 0;
 }
 
-int elf_file_open_fd(struct elf_file *file, int fd)
+int elf_file_open_debug_fd(struct elf_file *file, int fd)
 {
 	struct stat st;
 	void *data;
@@ -213,10 +227,21 @@ int elf_file_open_fd(struct elf_file *file, int fd)
 	return read_headers(file);
 }
 
+/* Without segments there is no code. */
+static int need_segments(const struct elf_file *file, int err)
+{
+	return err || file->load_count ? err : -ENOEXEC;
+}
+
+int elf_file_open_fd(struct elf_file *file, int fd)
+{
+	return need_segments(file, elf_file_open_debug_fd(file, fd));
+}
+
 int elf_file_open_memory(struct elf_file *file, const void *data, size_t size)
 {
 	*file = (struct elf_file){ .data = data, .size = size };
-	return read_headers(file);
+	return need_segments(file, read_headers(file));
 }
 
 void elf_file_close(struct elf_file *file)
@@ -224,6 +249,11 @@ void elf_file_close(struct elf_file *file)
 	if (file->mapped)
 		munmap((void *)(uintptr_t)file->data, file->size);
 	*file = (struct elf_file){ 0 };
+}
+
+uint32_t elf_file_crc(const struct elf_file *file)
+{
+	return (uint32_t)crc32_z(0, file->data, file->size);
 }
 
 int elf_file_locate(const struct elf_file *file, uint64_t address, struct elf_part *ret)

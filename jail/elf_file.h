@@ -26,12 +26,6 @@
 #define ELF_FILE_BUILD_ID 32
 #define ELF_FILE_NAME	  256
 
-/*
- * The code at the entry point begins the process, so nobody called it. Most files say so in their
- * call frame information; the dynamic linker has none there, for this many bytes at most.
- */
-#define ELF_FILE_ENTRY_BYTES 64
-
 /* A part of a file: `size` bytes from `offset` on, which lie at `address`. Size 0: not there. */
 struct elf_part {
 	uint64_t offset;
@@ -58,10 +52,13 @@ struct elf_file {
 	struct elf_part eh_frame_hdr; /* PT_GNU_EH_FRAME */
 	struct elf_part eh_frame;     /* by section headers, as the next */
 	struct elf_part init, fini;   /* code without call frame information, see crti.S */
-	struct elf_part debug_frame;  /* not if compressed; has no address: 0 */
+	struct elf_part debug_frame;  /* has no address: 0 */
+	bool debug_frame_packed;      /* it is compressed: behind an Elf64_Chdr */
+	bool has_symtab;	      /* there is a .symtab */
 	uint8_t build_id[ELF_FILE_BUILD_ID];
 	uint8_t build_id_size;		/* 0: none */
 	char debug_link[ELF_FILE_NAME]; /* .gnu_debuglink: a name without '/'; "": none */
+	uint32_t debug_link_crc;	/* of the whole file of that name */
 };
 
 /**
@@ -75,7 +72,14 @@ struct elf_file {
 __attribute__((warn_unused_result)) int elf_file_open_fd(struct elf_file *file, int fd);
 
 /**
- * elf_file_open_memory() - the same, over an image in memory: a vDSO, a test's input
+ * elf_file_open_debug_fd() - the same for a separate debug file, which may have no segments: it has
+ * sections, and the code that they are about is in another file
+ */
+__attribute__((warn_unused_result)) int elf_file_open_debug_fd(struct elf_file *file, int fd);
+
+/**
+ * elf_file_open_memory() - the same as elf_file_open_fd(), over an image in memory: a vDSO, a
+ * test's input
  * @data: has to outlive @file, which only points into it; any alignment
  */
 __attribute__((warn_unused_result)) int elf_file_open_memory(struct elf_file *file,
@@ -83,6 +87,13 @@ __attribute__((warn_unused_result)) int elf_file_open_memory(struct elf_file *fi
 
 /** elf_file_close() - unmaps what was mapped; closing twice is in order. */
 void elf_file_close(struct elf_file *file);
+
+/**
+ * elf_file_crc() - what a debug link says of the file that it names
+ *
+ * Reads all of it. Return: CRC-32 of the data.
+ */
+uint32_t elf_file_crc(const struct elf_file *file);
 
 /**
  * elf_file_locate() - the rest of the segment from an address on

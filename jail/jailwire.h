@@ -33,9 +33,12 @@
  *                     32  256 debug_link     its name, 0-terminated, without '/'; "": none known
  *
  *   DEBUG   request    0    4 file           a known one; its separate debug file comes as
- * SCM_RIGHTS answer     0    4 status         JAIL_OK: it belongs to the file, by its build id or
+ *                                            SCM_RIGHTS
+ *           answer     0    4 status         JAIL_OK: it belongs to the file, by its build id or
  *                                            the checksum of the debug link, and is used from now
- * on 4    1 kind           of the file, now 5    3 reserved, 0
+ *                                            on
+ *                      4    1 kind           of the file, now
+ *                      5    3 reserved, 0
  *
  *   PAGE    request    0    4 file
  *                      4    4 page           offset in the file >> UNWIND_PAGE_SHIFT
@@ -127,7 +130,8 @@ enum jail_kind {
 };
 
 enum jail_lacks {
-	JAIL_LACKS_TABLES = 1,	/* neither .eh_frame nor .debug_frame, nor made by Go */
+	JAIL_LACKS_TABLES = 1,	/* its .eh_frame knows little of its code or is not there, it has no
+				   .debug_frame, and it is not made by Go */
 	JAIL_LACKS_SYMBOLS = 2, /* no .symtab */
 };
 
@@ -149,6 +153,7 @@ enum jail_end {
 			    */
 	JAIL_END_BAD,	   /* the tables lead nowhere: to memory that is no stack, or in a loop */
 	JAIL_END_FRAMES_FULL, /* there are more than MAX_FRAMES */
+	JAIL_END_DOUBTFUL, /* as COMPLETE, but the caller of a leaf without tables may be missing */
 	JAIL_ENDS,
 };
 
@@ -156,6 +161,13 @@ enum jail_end {
 #define JAIL_FILE_NONE 0u /* no file: JIT code, walked by frame pointers */
 #define JAIL_FILE_UNUSABLE \
 	0xffffffffu /* a file that was refused, or could not be opened: END_NO_TABLE */
+
+/* e_machine of the stacks that can be walked: of the machine that this is built for. */
+#if defined(__aarch64__)
+#define JAIL_MACHINE 183 /* EM_AARCH64 */
+#else
+#define JAIL_MACHINE 62 /* EM_X86_64 */
+#endif
 
 #define JAIL_BUILD_ID_MAX 20
 #define JAIL_DEBUG_LINK	  256

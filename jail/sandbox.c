@@ -54,6 +54,7 @@ static const struct sock_filter filter[] = {
 	ALLOW(sendmsg),
 	ALLOW(close),
 	ALLOW(fstat),
+	ALLOW(pread64),
 	/* libunwind's locks keep signals away */
 	ALLOW(rt_sigprocmask),
 	ALLOW(rt_sigreturn),

@@ -10,10 +10,11 @@
 #define PROFILER_SANDBOX_H
 
 /*
- * Private writable memory: the buffers of a request are 0.8 MB, an index of the largest program
- * that brings none 4 MB. Address space: two of the largest files that are opened.
+ * Private writable memory: the buffers of a request are 1.4 MB, an index of the largest program
+ * that brings none 4 MB, MiniDebugInfo at its largest 24 MB. Address space: two of the largest
+ * files that are opened.
  */
-#define SANDBOX_DATA_BYTES    (8ull << 20)
+#define SANDBOX_DATA_BYTES    (32ull << 20)
 #define SANDBOX_ADDRESS_BYTES (9ull << 30)
 
 /**

@@ -25,6 +25,7 @@
 #include "jail/cfi.h"
 #include "jail/elf_file.h"
 #include "jail/jailwire.h"
+#include "jail/naming.h"
 #include "jail/snapshot.h"
 #include "jail/table.h"
 
@@ -34,7 +35,9 @@ struct held_file {
 	bool touched; /* since its pages were given back */
 	uint64_t used;
 	struct elf_file elf;
-	struct cfi cfi; /* .file is NULL for a file without tables */
+	struct elf_file debug; /* its separate debug file; .data is NULL without one */
+	struct cfi cfi;	       /* .file is NULL for a file without tables */
+	struct cfi more;       /* of .debug_frame, where cfi leaves out code: cfi.more */
 };
 
 struct serve {
@@ -49,6 +52,7 @@ struct serve {
 	struct held_file files[SERVE_FILES];
 	uint64_t frames[MAX_FRAMES];
 	struct table_page page;
+	struct naming naming;
 	_Alignas(16) uint8_t body[JAIL_REQUEST_MAX];
 };
 
@@ -156,10 +160,20 @@ static struct held_file *find_file(struct serve *s, uint32_t id)
 	return NULL;
 }
 
+/* Forgets a debug file that was not made use of, or only begun with. */
+static void drop_debug(struct held_file *file)
+{
+	if (!file->cfi.more)
+		cfi_release(&file->more);
+	elf_file_close(&file->debug);
+}
+
 static void drop_file(struct held_file *file)
 {
 	cfi_release(&file->cfi);
+	cfi_release(&file->more);
 	elf_file_close(&file->elf);
+	elf_file_close(&file->debug);
 	*file = (struct held_file){ .id = JAIL_FILE_NONE };
 }
 
@@ -177,7 +191,8 @@ static void use_file(struct serve *s, struct held_file *file)
  */
 static void give_pages_back(struct serve *s)
 {
-	if (++s->requests % SERVE_KEEP && s->request.type != JAIL_FILE)
+	if (++s->requests % SERVE_KEEP && s->request.type != JAIL_FILE &&
+	    s->request.type != JAIL_DEBUG && s->request.type != JAIL_NAMES)
 		return;
 	for (size_t i = 0; i < SERVE_FILES; i++) {
 		struct held_file *file = &s->files[i];
@@ -185,6 +200,9 @@ static void give_pages_back(struct serve *s)
 		if (!file->touched)
 			continue;
 		madvise((void *)(uintptr_t)file->elf.data, file->elf.size, MADV_DONTNEED);
+		if (file->debug.data)
+			madvise((void *)(uintptr_t)file->debug.data, file->debug.size,
+				MADV_DONTNEED);
 		file->touched = false;
 	}
 }
@@ -206,6 +224,30 @@ static enum jail_status status_of(int err)
 	}
 }
 
+/*
+ * Takes what .debug_frame knows, of the file itself or of its debug file. A damaged one is as good
+ * as none.
+ */
+static int add_debug_frame(struct held_file *file, const struct elf_file *from)
+{
+	int err;
+
+	if (file->cfi.debug_frame || file->cfi.more)
+		return 0;
+	err = cfi_init_debug(&file->more, &file->elf, from);
+	if (err) {
+		cfi_release(&file->more);
+		return err == -ENOMEM ? err : 0;
+	}
+	if (file->cfi.file) {
+		file->cfi.more = &file->more;
+	} else {
+		file->cfi = file->more;
+		file->more = (struct cfi){ .file = NULL };
+	}
+	return 0;
+}
+
 /* -ENOMEM: there may be room when another file has gone. */
 static int map_file(struct serve *s, struct held_file *file)
 {
@@ -218,7 +260,7 @@ static int map_file(struct serve *s, struct held_file *file)
 		file->cfi = (struct cfi){ .file = NULL };
 		return 0;
 	}
-	return err;
+	return err ? err : add_debug_frame(file, &file->elf);
 }
 
 /* Makes room; false when nothing is held any more. */
@@ -269,6 +311,54 @@ static enum jail_status load_file(struct serve *s, uint32_t id, struct held_file
 	return JAIL_OK;
 }
 
+static enum jail_kind kind_of(const struct held_file *file)
+{
+	return file->cfi.file ? JAIL_KIND_TABLES
+	       : file->elf.go ? JAIL_KIND_FRAME_POINTERS
+			      : JAIL_KIND_BARE;
+}
+
+/* What a separate debug file might bring. */
+static uint32_t lacks_of(const struct held_file *file)
+{
+	const struct elf_file *elf = &file->elf;
+	bool tables =
+		elf->go || elf->debug_frame.size || (file->cfi.file && !cfi_is_sparse(&file->cfi));
+
+	return (tables ? 0 : JAIL_LACKS_TABLES) | (elf->has_symtab ? 0 : JAIL_LACKS_SYMBOLS);
+}
+
+/*
+ * Does a debug file belong to the file? Build ids say so, where both have one; else the checksum
+ * that is in the file's debug link. Nothing else is believed, least of all the name.
+ */
+static bool belongs_to(const struct held_file *file)
+{
+	const struct elf_file *elf = &file->elf, *debug = &file->debug;
+
+	if (debug->machine != elf->machine)
+		return false;
+	if (elf->build_id_size && debug->build_id_size)
+		return elf->build_id_size == debug->build_id_size &&
+		       memcmp(elf->build_id, debug->build_id, elf->build_id_size) == 0;
+	return elf->debug_link[0] && debug->size <= SERVE_CHECKSUM_BYTES &&
+	       elf_file_crc(debug) == elf->debug_link_crc;
+}
+
+/* Maps the debug file that was received. */
+static enum jail_status load_debug(struct serve *s, struct held_file *file)
+{
+	int err = elf_file_open_debug_fd(&file->debug, s->received_fd);
+
+	if (!err && !belongs_to(file))
+		err = -EINVAL;
+	if (!err)
+		err = add_debug_frame(file, &file->debug);
+	if (err)
+		drop_debug(file);
+	return status_of(err);
+}
+
 /* The requests. Each may be left by on_sigbus(). */
 
 static int serve_file(struct serve *s)
@@ -287,14 +377,40 @@ static int serve_file(struct serve *s)
 	close_received(s);
 	if (a.status == JAIL_OK) {
 		a.machine = file->elf.machine;
-		a.kind = file->cfi.file ? JAIL_KIND_TABLES
-			 : file->elf.go ? JAIL_KIND_FRAME_POINTERS
-					: JAIL_KIND_BARE;
+		a.kind = kind_of(file);
+		a.lacks = lacks_of(file);
+		memcpy(a.debug_link, file->elf.debug_link, sizeof(a.debug_link));
 		if (file->elf.build_id_size <= JAIL_BUILD_ID_MAX) {
 			a.build_id_size = file->elf.build_id_size;
 			memcpy(a.build_id, file->elf.build_id, a.build_id_size);
 		}
 	}
+	return answer(s, (struct iovec[3]){ { &a, sizeof(a) } });
+}
+
+static int serve_debug(struct serve *s)
+{
+	struct jail_debug_answer a = { 0 };
+	struct jail_debug_request r;
+	struct held_file *file;
+
+	memcpy(&r, s->body, sizeof(r));
+	file = r.file == JAIL_FILE_NONE ? NULL : find_file(s, r.file);
+	if (!file) {
+		a.status = JAIL_UNKNOWN_FILE;
+	} else if (file->truncated || s->interrupted) {
+		a.status = JAIL_TRUNCATED;
+	} else if (s->received_fd < 0) {
+		a.status = JAIL_NOT_REGULAR;
+	} else if (file->debug.data) {
+		a.status = JAIL_REFUSED; /* it has one */
+	} else {
+		use_file(s, file);
+		a.status = load_debug(s, file);
+	}
+	close_received(s);
+	if (a.status == JAIL_OK)
+		a.kind = (uint8_t)kind_of(file);
 	return answer(s, (struct iovec[3]){ { &a, sizeof(a) } });
 }
 
@@ -369,10 +485,51 @@ static int serve_walk(struct serve *s)
 	};
 	struct jail_walk_answer a = { .status = JAIL_REFUSED };
 
-	if (r->machine == SNAPSHOT_MACHINE)
+	if (r->machine == JAIL_MACHINE)
 		snapshot_walk(s->space, &snapshot, &a, s->frames);
 	return answer(s, (struct iovec[3]){ { &a, sizeof(a) },
 					    { s->frames, a.frames * sizeof(s->frames[0]) } });
+}
+
+static bool names_is_whole(const struct serve *s)
+{
+	return naming_is_whole(s->body, s->request.size);
+}
+
+static int answer_names(struct serve *s, enum jail_status status)
+{
+	struct name_answer *names = &s->naming.answer;
+	struct jail_names_answer a = { .status = status };
+
+	if (status == JAIL_OK) {
+		a.stretches = names->count;
+		a.text_bytes = names->text_bytes;
+	}
+	return answer(s, (struct iovec[3]){
+				 { &a, sizeof(a) },
+				 { names->stretches, a.stretches * sizeof(names->stretches[0]) },
+				 { names->text, a.text_bytes } });
+}
+
+static int serve_names(struct serve *s)
+{
+	const struct jail_names_request *r = (const void *)s->body;
+	struct held_file *file = r->file == JAIL_FILE_NONE ? NULL : find_file(s, r->file);
+
+	if (!file)
+		return answer_names(s, JAIL_UNKNOWN_FILE);
+	if (file->truncated) {
+		symtab_release(&s->naming.symtab); /* it may have been interrupted */
+		return answer_names(s, JAIL_TRUNCATED);
+	}
+	use_file(s, file);
+	return answer_names(s,
+			    status_of(naming_file(&s->naming, &file->elf, &file->debug, s->body)));
+}
+
+static int serve_jit(struct serve *s)
+{
+	return answer_names(s, status_of(naming_jit(&s->naming, s->received_fd, s->body)));
 }
 
 static int serve_forget(struct serve *s)
@@ -391,11 +548,18 @@ static int serve_forget(struct serve *s)
 static const struct request_kind {
 	size_t size; /* of its body, at least */
 	int (*serve)(struct serve *s);
+	bool (*is_whole)(const struct serve *s); /* of a body that may be larger than size */
+	uint32_t cpu_ms;			 /* 0: SERVE_CPU_MS */
 } kinds[JAIL_TYPES] = {
-	[JAIL_FILE] = { sizeof(struct jail_file_request), serve_file },
-	[JAIL_PAGE] = { sizeof(struct jail_page_request), serve_page },
-	[JAIL_WALK] = { sizeof(struct jail_walk_request), serve_walk },
-	[JAIL_FORGET] = { sizeof(struct jail_forget_request), serve_forget },
+	[JAIL_FILE] = { sizeof(struct jail_file_request), serve_file, NULL, 0 },
+	[JAIL_PAGE] = { sizeof(struct jail_page_request), serve_page, NULL, 0 },
+	[JAIL_WALK] = { sizeof(struct jail_walk_request), serve_walk, walk_is_whole, 0 },
+	[JAIL_FORGET] = { sizeof(struct jail_forget_request), serve_forget, NULL, 0 },
+	[JAIL_DEBUG] = { sizeof(struct jail_debug_request), serve_debug, NULL, 0 },
+	[JAIL_NAMES] = { sizeof(struct jail_names_request), serve_names, names_is_whole,
+			 SERVE_NAMES_CPU_MS },
+	[JAIL_JIT] = { sizeof(struct jail_jit_request), serve_jit, names_is_whole,
+		       SERVE_NAMES_CPU_MS },
 };
 
 /*
@@ -408,6 +572,8 @@ static int give_up_busy_file(struct serve *s)
 		return -EFAULT;
 	if (s->request.type == JAIL_FILE)
 		drop_file(s->busy);
+	else if (s->request.type == JAIL_DEBUG)
+		drop_debug(s->busy); /* nothing else was read */
 	else
 		s->busy->truncated = true;
 	s->busy = NULL;
@@ -432,16 +598,16 @@ static int serve_one(struct serve *s)
 		return err;
 	kind = s->request.type < JAIL_TYPES ? &kinds[s->request.type] : &kinds[JAIL_HELLO];
 	if (s->request.version != JAIL_VERSION || !kind->serve || s->request.size < kind->size ||
-	    s->request.size > (s->request.type == JAIL_WALK ? sizeof(s->body) : kind->size))
+	    s->request.size > (kind->is_whole ? sizeof(s->body) : kind->size))
 		return -EPROTO;
 	err = receive(s, s->body, s->request.size);
 	if (err <= 0)
 		return err ? err : -EPROTO;
-	if (s->request.type == JAIL_WALK && !walk_is_whole(s))
+	if (kind->is_whole && !kind->is_whole(s))
 		return -EPROTO;
 	s->busy = NULL;
 	s->interrupted = false;
-	limit_cpu(SERVE_CPU_MS * 1000);
+	limit_cpu((kind->cpu_ms ? kind->cpu_ms : SERVE_CPU_MS) * 1000);
 	err = sigsetjmp(file_ended, 0) ? give_up_busy_file(s) : 0;
 	if (!err)
 		err = kind->serve(s);

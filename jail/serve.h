@@ -21,6 +21,15 @@
  */
 #define SERVE_CPU_MS 150
 
+/*
+ * The same of NAMES and JIT (JAIL_NAMES_DEADLINE_MS). What they may read and compare is counted:
+ * that ends sooner.
+ */
+#define SERVE_NAMES_CPU_MS 500
+
+/* Debug files without a build id are believed by their checksum, if they are not larger: 20 ms. */
+#define SERVE_CHECKSUM_BYTES (64u << 20)
+
 struct serve;
 
 /**

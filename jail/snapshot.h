@@ -18,13 +18,6 @@
 #include "jail/elf_file.h"
 #include "jail/jailwire.h"
 
-/* e_machine of what can be walked. */
-#if defined(__aarch64__)
-#define SNAPSHOT_MACHINE 183 /* EM_AARCH64 */
-#else
-#define SNAPSHOT_MACHINE 62 /* EM_X86_64 */
-#endif
-
 struct unw_addr_space;
 
 enum snapshot_tables {

@@ -8,9 +8,10 @@
  */
 #include "jail/table.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
+
+#include "jail/startcode.h"
 
 /*
  * Instructions and functions that a page may take. It is some 10 ms of time; the most that a page
@@ -19,7 +20,6 @@
 #define TABLE_STEPS (1u << 20)
 
 static const struct unwind_rule none = { .cfa = UNWIND_NONE };
-static const struct unwind_rule outermost = { .cfa = UNWIND_END };
 static const struct unwind_rule beyond = { .cfa = UNWIND_BEYOND };
 
 /* A piece of the page that is all in one segment: [address, end) at offset of the page. */
@@ -100,65 +100,24 @@ static int add_function(const struct cfi *cfi, const struct cfi_fde *fde, const 
 	return err;
 }
 
-static int add_entry(const struct stretch *s, uint64_t entry, uint64_t to, struct table_page *page)
-{
-	uint64_t end = entry + ELF_FILE_ENTRY_BYTES;
-	int err = add_row(page, s->offset + (uint32_t)(entry - s->address), &outermost);
-
-	if (!err && end < to)
-		err = add_row(page, s->offset + (uint32_t)(end - s->address), &none);
-	return err;
-}
-
-/*
- * _init() and _fini() are put together by the linker of pieces without call frame information: on
- * x86_64 `sub $8,%rsp`, calls, `add $8,%rsp; ret`.
- */
-static int add_glued(const struct elf_file *file, const struct stretch *s,
-		     const struct elf_part *part, uint64_t to, struct table_page *page)
-{
-	static const struct unwind_rule outside = { .cfa = UNWIND_SP, .cfa_off = 8, .ra_off = -8 };
-	static const struct unwind_rule inside = { .cfa = UNWIND_SP, .cfa_off = 16, .ra_off = -8 };
-	static const uint8_t begin[] = { 0x48, 0x83, 0xec, 0x08 };
-	static const uint8_t end[] = { 0x48, 0x83, 0xc4, 0x08, 0xc3 };
-	const uint8_t *code = file->data + part->offset;
-	uint32_t at = s->offset + (uint32_t)(part->address - s->address);
-	uint32_t size = (uint32_t)part->size;
-	int err;
-
-	if (file->machine != EM_X86_64 || part->size < sizeof(begin) + sizeof(end) ||
-	    part->size > to - part->address || memcmp(code, begin, sizeof(begin)) != 0 ||
-	    memcmp(code + size - sizeof(end), end, sizeof(end)) != 0)
-		return 0;
-	err = add_row(page, at, &outside);
-	if (!err)
-		err = add_row(page, at + sizeof(begin), &inside);
-	if (!err)
-		err = add_row(page, at + size - 1, &outside);
-	if (!err && part->address + size < to)
-		err = add_row(page, at + size, &none);
-	return err;
-}
+static int add_stretch(const struct cfi *cfi, const struct stretch *s, uint32_t *steps,
+		       struct table_page *page);
 
 /* No function covers [from, to); some things are known of it all the same. */
 static int add_gap(const struct cfi *cfi, const struct stretch *s, uint64_t from, uint64_t to,
-		   struct table_page *page)
+		   uint32_t *steps, struct table_page *page)
 {
-	const struct elf_file *file = cfi->file;
-	const struct elf_part entry = { .address = file->entry };
-	const struct elf_part *known[] = { &file->init, &entry, &file->fini };
-	uint64_t at = from;
+	const struct stretch gap = { .address = from,
+				     .end = to,
+				     .offset = s->offset + (uint32_t)(from - s->address) };
+	struct startcode known;
 	int err = 0;
 
-	/* By address; usually that is their order. */
-	for (int i = 0; !err && i < 3; i++) {
-		const struct elf_part *part = known[i];
-
-		if (!part->address || part->address < at || part->address >= to)
-			continue;
-		at = part->address;
-		err = part == &entry ? add_entry(s, at, to, page)
-				     : add_glued(file, s, part, to, page);
+	if (cfi->more)
+		return add_stretch(cfi->more, &gap, steps, page);
+	while (!err && startcode_next(cfi->file, from, to, &known)) {
+		err = add_function(cfi, &known.fde, &gap, steps, page);
+		from = known.fde.end;
 	}
 	return err;
 }
@@ -179,13 +138,13 @@ static int add_stretch(const struct cfi *cfi, const struct stretch *s, uint32_t 
 		if (cfi_read_fde(cfi, i, &fde) || fde.end <= s->address)
 			continue;
 		if (fde.start > covered)
-			err = add_gap(cfi, s, covered, fde.start, page);
+			err = add_gap(cfi, s, covered, fde.start, steps, page);
 		if (!err)
 			err = add_function(cfi, &fde, s, steps, page);
 		if (fde.end > covered)
 			covered = fde.end;
 	}
-	return err || covered >= s->end ? err : add_gap(cfi, s, covered, s->end, page);
+	return err || covered >= s->end ? err : add_gap(cfi, s, covered, s->end, steps, page);
 }
 
 /* The first part of the file offsets [from, to) that is mapped executable; empty: no more. */

@@ -17,8 +17,7 @@
 #include "profiler/wire.h"
 
 /* Room of an epoch, 1.75 MB in all. Full tables start a new epoch. */
-#define FRAMES_MAX (1u << 15)
-#define NODES_MAX  (1u << 16)
+#define NODES_MAX (1u << 16)
 
 /* What a frame and a node usually take when encoded; a wild address makes it twice that. */
 #define FRAME_BYTES 8
@@ -57,9 +56,9 @@ struct calltree {
 	struct buffer column;
 	struct buffer message;
 	/* By id - 1; the indexes hold ids, open addressing, 0 is empty. */
-	struct frame frame[FRAMES_MAX];
+	struct frame frame[CALLTREE_FRAMES];
 	struct node node[NODES_MAX];
-	uint32_t frame_index[FRAMES_MAX * 2];
+	uint32_t frame_index[CALLTREE_FRAMES * 2];
 	uint32_t node_index[NODES_MAX * 2];
 };
 
@@ -91,7 +90,7 @@ static uint32_t hash2(uint64_t a, uint64_t b)
 
 uint32_t calltree_frame(struct calltree *t, uint32_t mapping, uint64_t offset, uint32_t function)
 {
-	uint32_t mask = FRAMES_MAX * 2 - 1;
+	uint32_t mask = CALLTREE_FRAMES * 2 - 1;
 	uint32_t i = hash2(offset, (uint64_t)function << 32 | mapping) & mask;
 
 	for (; t->frame_index[i]; i = (i + 1) & mask) {
@@ -100,7 +99,7 @@ uint32_t calltree_frame(struct calltree *t, uint32_t mapping, uint64_t offset, u
 		if (f->offset == offset && f->mapping == mapping && f->function == function)
 			return t->frame_index[i];
 	}
-	if (t->frame_count == FRAMES_MAX) {
+	if (t->frame_count == CALLTREE_FRAMES) {
 		t->full = true;
 		return 0;
 	}

@@ -14,6 +14,9 @@
 struct buffer;
 struct calltree;
 
+/* Frame ids are at most this. */
+#define CALLTREE_FRAMES (1u << 15)
+
 /** calltree_new() - an empty tree. Returns 0 or -ENOMEM. */
 __attribute__((warn_unused_result)) int calltree_new(struct calltree **ret);
 

@@ -10,22 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "profiler/cgroups.h"
 #include "profiler/sampler.h"
 #include "profiler/sideband.h"
 
 /* Jobs on their way: together no more than a queue holds. A walk takes about 20 KB. */
 #define WALKS_MAX 32
 #define PAGES_MAX 80
-
-#if defined(__aarch64__)
-#define IP_NUMBER 32 /* in snapshot_record.registers */
-#else
-#define IP_NUMBER 16
-#endif
 
 struct completer {
 	struct procmap *procmap;
@@ -35,11 +27,8 @@ struct completer {
 	struct unwind_maps *maps;
 	struct unwinder *unwinder;
 	int shards_fd;
-	int done_fd;
 	uint32_t walks; /* on their way */
 	uint32_t pages;
-	uint64_t held;
-	uint64_t crowded;
 };
 
 static struct event_counters read_counters(void *sampler, uint32_t cpu, uint32_t event)
@@ -60,7 +49,7 @@ static void make_first_shard(struct completer *c)
 }
 
 int completer_open(struct completer **ret, struct sampler *sampler, struct procmap *procmap,
-		   uint32_t cpus, uint32_t events, int *done_fd)
+		   struct unwinder *unwinder, uint32_t cpus, uint32_t events)
 {
 	const struct unwind_memory memory = sampler_unwind_memory(sampler);
 	struct completer *c = calloc(1, sizeof(*c));
@@ -69,26 +58,20 @@ int completer_open(struct completer **ret, struct sampler *sampler, struct procm
 	if (!c)
 		return -ENOMEM;
 	c->procmap = procmap;
+	c->unwinder = unwinder;
 	c->shards_fd = sampler_shards_fd(sampler);
-	c->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	error = c->done_fd < 0 ? -errno : 0;
-	if (!error)
-		error = retire_open(&c->retire, cpus, events, read_counters, sampler);
+	error = retire_open(&c->retire, cpus, events, read_counters, sampler);
 	if (!error)
 		error = unwind_tables_open(&c->tables, &memory, c->retire, UNWIND_TABLES_BYTES);
 	if (!error)
 		error = unwind_files_open(&c->files, &memory, c->tables, c->retire);
 	if (!error)
 		error = unwind_maps_open(&c->maps, &memory, c->files, c->retire);
-	if (!error)
-		make_first_shard(c);
-	if (!error)
-		error = unwinder_start(&c->unwinder, c->shards_fd, c->done_fd);
 	if (error) {
 		completer_close(c);
 		return error;
 	}
-	*done_fd = c->done_fd;
+	make_first_shard(c);
 	*ret = c;
 	return 0;
 }
@@ -99,15 +82,12 @@ void completer_close(struct completer *c)
 
 	if (!c)
 		return;
-	unwinder_stop(c->unwinder);
 	unwind_maps_free(c->maps);
 	unwind_files_free(c->files);
 	while (c->tables && unwind_tables_take_shard(c->tables, &shard))
 		unwind_memory_unmap_shard(shard.rows);
 	unwind_tables_free(c->tables);
 	retire_free(c->retire);
-	if (c->done_fd >= 0)
-		close(c->done_fd);
 	free(c);
 }
 
@@ -151,10 +131,8 @@ struct unwind_job *completer_snapshot(struct completer *c, const struct snapshot
 	if (!image)
 		return NULL;
 	(void)unwind_maps_publish(c->maps, process->pid, image); /* or a later sample asks again */
-	if (c->walks == WALKS_MAX || image->count > JAIL_MAPPINGS_MAX) {
-		c->crowded++;
+	if (c->walks == WALKS_MAX || image->count > JAIL_MAPPINGS_MAX)
 		return NULL;
-	}
 	for (uint32_t i = 0; i < image->count; i++) {
 		if (!is_code(&image->mappings[i]))
 			continue;
@@ -170,8 +148,8 @@ struct unwind_job *completer_snapshot(struct completer *c, const struct snapshot
 		if (is_code(&image->mappings[i]))
 			describe(job, &job->source[sources++], &image->mappings[i], &texts_bytes);
 	memcpy(job->registers, snapshot->registers, sizeof(job->registers));
-	job->leaf = job->registers[IP_NUMBER];
-	job->registers[IP_NUMBER] = snapshot->leaf;
+	job->leaf = job->registers[SNAPSHOT_IP];
+	job->registers[SNAPSHOT_IP] = snapshot->leaf;
 	memcpy(job->stack, snapshot->stack, snapshot->stack_bytes);
 	return job;
 }
@@ -188,6 +166,8 @@ struct held_sample *completer_held_new(const struct sample_event *event,
 	held->thread_serial = thread->serial;
 	held->start_ns = process->start_ns;
 	held->parent_pid = process->parent_pid;
+	held->inner_pid = process->inner_pid;
+	held->cgroup = cgroup_get(process->cgroup);
 	memcpy(held->comm, process->comm, sizeof(held->comm));
 	memcpy(held->thread_comm, thread->comm, sizeof(held->thread_comm));
 	held->image = image_get(process->image);
@@ -200,11 +180,9 @@ bool completer_hold(struct completer *c, struct unwind_job *job, struct held_sam
 	if (job->pid != held->event.pid || !unwinder_push(c->unwinder, job)) {
 		held->job = job;
 		completer_release(c, held);
-		c->crowded++;
 		return false;
 	}
 	c->walks++;
-	c->held++;
 	return true;
 }
 
@@ -281,62 +259,43 @@ static void take_page(struct completer *c, struct unwind_job *job)
 	unwind_job_free(job);
 }
 
-/* On kernels that tell no build ids the jail's reading gives them. */
-static void take_build_ids(struct completer *c, const struct unwind_job *job)
+struct held_sample *completer_take(struct completer *c, struct unwind_job *job)
 {
-	for (uint32_t i = 0; i < job->sources; i++) {
-		const struct unwind_source *s = &job->source[i];
+	struct held_sample *held = NULL;
 
-		if (s->read_id_size && !s->build_id_size && s->kind == MAPPED_FILE)
-			procmap_identify(c->procmap, job->pid, s->start, job->texts + s->path,
-					 s->read_id, s->read_id_size);
+	switch (job->kind) {
+	case JOB_PAGE:
+		take_page(c, job);
+		break;
+	case JOB_SHARD:
+		unwind_tables_done(c->tables, &job->shard);
+		unwind_job_free(job);
+		break;
+	case JOB_WALK:
+		c->walks--;
+		held = job->sample;
+		held->job = job;
+		ask_pages(c, held);
+		break;
+	case JOB_NAMES: /* the namer's */
+		break;
 	}
-}
-
-struct held_sample *completer_next(struct completer *c)
-{
-	struct held_sample *held;
-	struct unwind_job *job;
-
-	while ((job = unwinder_pop(c->unwinder))) {
-		take_build_ids(c, job);
-		switch (job->kind) {
-		case JOB_PAGE:
-			take_page(c, job);
-			break;
-		case JOB_SHARD:
-			unwind_tables_done(c->tables, &job->shard);
-			unwind_job_free(job);
-			break;
-		case JOB_WALK:
-			c->walks--;
-			held = job->sample;
-			held->job = job;
-			ask_pages(c, held);
-			return held;
-		}
-	}
-	return NULL;
+	return held;
 }
 
 void completer_release(struct completer *c, struct held_sample *held)
 {
 	procmap_put_image(c->procmap, held->image);
+	procmap_put_cgroup(c->procmap, held->cgroup);
 	unwind_job_free(held->job);
 	free(held);
 }
 
-void completer_tick(struct completer *c)
+void completer_tick(struct completer *c, uint64_t now_ns)
 {
 	struct unwind_shard_job shard;
 	struct unwind_job *job;
-	struct timespec now;
-	uint64_t n, now_ns;
 
-	(void)!read(c->done_fd, &n,
-		    sizeof(n)); /* before looking: what comes later wakes us again */
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	retire_poll(c->retire, now_ns);
 	unwind_tables_tick(c->tables);
 	unwind_files_tick(c->files, now_ns);
@@ -359,19 +318,4 @@ void completer_tick(struct completer *c)
 uint32_t completer_holds(const struct completer *c)
 {
 	return c->walks;
-}
-
-const char *completer_obstacle(const struct completer *c)
-{
-	return unwinder_obstacle(c->unwinder);
-}
-
-void completer_stats(const struct completer *c, struct completer_stats *ret)
-{
-	ret->held = c->held;
-	ret->crowded = c->crowded;
-	unwind_maps_stats(c->maps, &ret->maps);
-	unwind_files_stats(c->files, &ret->files);
-	unwind_tables_stats(c->tables, &ret->tables);
-	ret->unwinder = unwinder_stats(c->unwinder);
 }

@@ -40,6 +40,8 @@ struct held_sample {
 	uint64_t thread_serial;
 	uint64_t start_ns;
 	uint32_t parent_pid;
+	uint32_t inner_pid;
+	struct cgroup *cgroup; /* a reference */
 	char comm[PROCMAP_COMM_SIZE];
 	char thread_comm[PROCMAP_COMM_SIZE];
 	struct image *image;
@@ -51,27 +53,13 @@ struct held_sample {
 	__u64 kernel_frame[MAX_KERNEL_FRAMES];
 };
 
-struct completer_stats {
-	uint64_t held;
-	uint64_t crowded; /* snapshots not walked: too many were on their way */
-	struct unwind_maps_stats maps;
-	struct unwind_files_stats files;
-	struct unwind_tables_stats tables;
-	struct unwinder_stats unwinder;
-};
+/** completer_open() - nothing is loaded yet; 0 or -errno */
+__attribute__((warn_unused_result)) int
+completer_open(struct completer **ret, struct sampler *sampler, struct procmap *procmap,
+	       struct unwinder *unwinder, uint32_t cpus, uint32_t events);
 
-/**
- * completer_open() - start the unwinder thread; nothing is loaded yet
- * @done_fd: readable when something is back, for the loop
- *
- * Returns 0 or -errno; -ENOENT when there is no profiler-jail.
+/** completer_close() - NULL is fine; after unwinder_stop(), before sampler_free(), procmap_free()
  */
-__attribute__((warn_unused_result)) int completer_open(struct completer **ret,
-						       struct sampler *sampler,
-						       struct procmap *procmap, uint32_t cpus,
-						       uint32_t events, int *done_fd);
-
-/** completer_close() - NULL is fine; before sampler_free() and procmap_free() */
 void completer_close(struct completer *c);
 
 /**
@@ -103,25 +91,20 @@ void completer_want(struct completer *c, const struct process *process, uint64_t
 void completer_applied(struct completer *c, const struct sideband_record *record);
 
 /**
- * completer_next() - a sample whose stack is back; NULL when there is none now
+ * completer_take() - a job of any kind but JOB_NAMES is back; takes it over
  *
- * The caller resolves it and gives it to completer_release().
+ * Returns a sample whose stack is back, which the caller resolves and gives to completer_release();
+ * or NULL.
  */
-struct held_sample *completer_next(struct completer *c);
+struct held_sample *completer_take(struct completer *c, struct unwind_job *job);
 
 /** completer_release() - done with a held sample */
 void completer_release(struct completer *c, struct held_sample *held);
 
-/** completer_tick() - once a round, before completer_next() */
-void completer_tick(struct completer *c);
+/** completer_tick() - once a round, before completer_take() */
+void completer_tick(struct completer *c, uint64_t now_ns);
 
 /** completer_holds() - samples that still wait for their stack */
 uint32_t completer_holds(const struct completer *c);
-
-/** completer_obstacle() - why stacks are not whole, in one line; NULL if nothing is wrong */
-const char *completer_obstacle(const struct completer *c);
-
-/** completer_stats() - since the opening */
-void completer_stats(const struct completer *c, struct completer_stats *ret);
 
 #endif /* PROFILER_COMPLETER_H */

@@ -16,6 +16,7 @@
 
 #include "profiler/completer.h"
 #include "profiler/kallsyms.h"
+#include "profiler/namer.h"
 #include "profiler/parse.h"
 #include "profiler/procmap.h"
 #include "profiler/resolve.h"
@@ -104,26 +105,46 @@ static void apply_ksymbol(struct kallsyms *kallsyms, const struct sideband_ksymb
 		return; /* counted there; frames in it stay unnamed */
 }
 
-/* Samples whose stacks are back. */
-static void take_held(struct drain *d)
+/* On kernels that tell no build ids the jail's reading gives them. */
+static void take_build_ids(struct drain *d, const struct unwind_job *job)
+{
+	for (uint32_t i = 0; i < job->sources; i++) {
+		const struct unwind_source *s = &job->source[i];
+
+		if (s->read_id_size && !s->build_id_size && s->kind == MAPPED_FILE)
+			procmap_identify(d->procmap, job->pid, s->start, job->texts + s->path,
+					 s->read_id, s->read_id_size);
+	}
+}
+
+/* What the unwinder thread was asked for: names, tables, stacks. */
+static void take_jobs(struct drain *d)
 {
 	struct held_sample *held;
+	struct unwind_job *job;
 
-	while ((held = completer_next(d->completer))) {
+	while ((job = unwinder_pop(d->unwinder))) {
+		take_build_ids(d, job);
+		if (job->kind == JOB_NAMES) {
+			namer_take(d->namer, job);
+			continue;
+		}
+		held = completer_take(d->completer, job);
+		if (!held)
+			continue;
 		resolve_held(d->resolver, held);
 		completer_release(d->completer, held);
 	}
 }
 
-void drain_round(struct drain *d, uint64_t cut_ns)
+void drain_round(struct drain *d, uint64_t cut_ns, uint64_t now_ns)
 {
 	const struct sideband_record *record;
 
-	if (d->completer) {
-		completer_tick(d->completer);
-		take_held(d);
-	}
-
+	if (d->completer)
+		completer_tick(d->completer, now_ns);
+	if (d->unwinder)
+		take_jobs(d);
 	for (uint32_t cpu = 0; cpu < d->cpus; cpu++) {
 		struct ring *ring = sampler_ring(d->sampler, cpu);
 
@@ -140,6 +161,8 @@ void drain_round(struct drain *d, uint64_t cut_ns)
 			completer_applied(d->completer, record);
 	}
 	drain_rings(d, cut_ns);
+	if (d->namer)
+		namer_tick(d->namer, now_ns);
 	procmap_tick(d->procmap, cut_ns);
 	if (++d->rounds_in_generation > ROUNDS_PER_GENERATION && stacks_filling(d->stacks)) {
 		sampler_next_generation(d->sampler);

@@ -7,17 +7,21 @@
 
 struct completer;
 struct kallsyms;
+struct namer;
 struct procmap;
 struct resolver;
 struct sampler;
 struct sideband;
 struct stacks;
 struct unwind_job;
+struct unwinder;
 
 /**
  * struct drain - what a round works on, all of it the caller's
  * @cpus: CPU numbers are below this
+ * @unwinder: NULL where nothing is asked for
  * @completer: NULL where the walker has no tables
+ * @namer: NULL where functions stay without names
  * @snapshots: by CPU, the snapshot that waits for its sample, or NULL
  * @limits: room for one position per CPU
  * @invalid: counts ring records that were not valid
@@ -30,7 +34,9 @@ struct drain {
 	struct kallsyms *kallsyms;
 	struct stacks *stacks;
 	struct resolver *resolver;
+	struct unwinder *unwinder;
 	struct completer *completer;
+	struct namer *namer;
 	struct unwind_job **snapshots;
 	uint32_t cpus;
 	unsigned long *limits;
@@ -42,7 +48,8 @@ struct drain {
  * drain_round() - resolve all samples and side-band records before a time
  * @cut_ns: CLOCK_BOOTTIME; a moment ago, so that all CPUs have finished writing what is older;
  *          UINT64_MAX for everything, once sampling has stopped
+ * @now_ns: CLOCK_BOOTTIME
  */
-void drain_round(struct drain *d, uint64_t cut_ns);
+void drain_round(struct drain *d, uint64_t cut_ns, uint64_t now_ns);
 
 #endif /* PROFILER_DRAIN_H */

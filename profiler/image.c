@@ -277,6 +277,7 @@ static bool has_mapping(const struct image *image, const struct mapping *map)
 static int add_mapping(struct image_set *set, struct image **image, const struct mapping *map)
 {
 	struct image *old = *image, *target = old;
+	bool had_anon = old->has_anon;
 	struct mapping *mappings;
 	uint32_t count;
 
@@ -303,6 +304,7 @@ static int add_mapping(struct image_set *set, struct image **image, const struct
 	target->mappings = mappings;
 	target->count = count;
 	target->last_hit = 0;
+	target->has_anon = had_anon || map->region->file->kind == MAPPED_ANON;
 	target->id = ++set->last_id;
 	set->mappings += count;
 	*image = target;

@@ -70,6 +70,7 @@ struct image {
 	uint32_t refs;
 	uint32_t count;
 	uint32_t last_hit;	  /* memo of image_find() */
+	bool has_anon;		  /* there was code without a file: it is this process's alone */
 	struct mapping *mappings; /* by start, not overlapping */
 };
 

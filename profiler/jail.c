@@ -38,6 +38,7 @@ struct jail {
 	bool never; /* it cannot run here: obstacle says why */
 	uint64_t next_start_ns;
 	uint64_t sequence;
+	uint64_t asked_ns; /* when the request at hand began */
 	uint64_t deadline_ns;
 	enum jail_status refusal;
 	struct jail_stats stats;
@@ -341,7 +342,7 @@ static int exchange(struct jail *j, enum jail_type type, struct msghdr *message)
 static void give_up(struct jail *j, int err)
 {
 	uint64_t now = now_ns();
-	uint64_t took = now - (j->deadline_ns - JAIL_DEADLINE_MS * 1000000ull);
+	uint64_t took = now - j->asked_ns;
 
 	if (err == -EPIPE)
 		j->stats.deaths++;
@@ -352,6 +353,13 @@ static void give_up(struct jail *j, int err)
 	if (j->next_start_ns < now + PAUSE_FACTOR * took)
 		j->next_start_ns = now + PAUSE_FACTOR * took;
 	end(j);
+}
+
+static uint64_t deadline_ms(enum jail_type type)
+{
+	bool reads_much = type == JAIL_NAMES || type == JAIL_JIT || type == JAIL_DEBUG;
+
+	return reads_much ? JAIL_NAMES_DEADLINE_MS : JAIL_DEADLINE_MS;
 }
 
 /* A request: header, its struct and up to two arrays behind; the answer is in j->body. */
@@ -382,7 +390,8 @@ static int ask(struct jail *j, enum jail_type type, const struct iovec content[3
 		message.msg_controllen = sizeof(control);
 	}
 	j->stats.requests++;
-	j->deadline_ns = now_ns() + JAIL_DEADLINE_MS * 1000000ull;
+	j->asked_ns = now_ns();
+	j->deadline_ns = j->asked_ns + deadline_ms(type) * 1000000;
 	err = exchange(j, type, &message);
 	if (err)
 		give_up(j, err);

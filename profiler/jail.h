@@ -18,8 +18,10 @@
 
 #include "jail/jailwire.h"
 
-#define JAIL_DEADLINE_MS  250
-#define JAIL_STARTS_PER_S 20
+/* How long a request may take; the longer for those that may read much: names, debug files. */
+#define JAIL_DEADLINE_MS       250
+#define JAIL_NAMES_DEADLINE_MS 700
+#define JAIL_STARTS_PER_S      20
 
 struct jail;
 

@@ -47,10 +47,10 @@ static int place_of_mapping(const struct openfile_mapping *map)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The place of a path as a process with that root sees it. */
-static int place_below(const char *root, const char *path)
+/* The place of a path as a process with that root sees it. @flags: O_NOFOLLOW, or 0. */
+static int place_below(const char *root, const char *path, uint64_t flags)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC | flags,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd;
@@ -65,26 +65,35 @@ static int place_below(const char *root, const char *path)
 }
 
 /* Opens for reading what a place is; the place is closed. */
-static int open_place(int place, const struct openfile_mapping *map, bool *ret_same)
+static int open_place(int place, struct stat *ret)
 {
 	char link[PROC_PATH];
-	struct stat st;
 	int fd;
 
-	if (fstat(place, &st))
+	if (fstat(place, ret))
 		fd = -errno;
-	else if (!S_ISREG(st.st_mode))
+	else if (!S_ISREG(ret->st_mode))
 		fd = -EINVAL;
-	else if (st.st_size > (off_t)OPENFILE_BYTES_MAX)
+	else if (ret->st_size > (off_t)OPENFILE_BYTES_MAX)
 		fd = -EFBIG;
 	else {
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", place);
 		fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0)
 			fd = -errno;
-		*ret_same = is_the_mapped_file(&st, map);
 	}
 	close(place);
+	return fd;
+}
+
+int openfile_below(const char *root, const char *path, struct stat *ret)
+{
+	struct stat st;
+	int place = place_below(root, path, O_NOFOLLOW);
+	int fd = place < 0 ? place : open_place(place, &st);
+
+	if (fd >= 0)
+		*ret = st;
 	return fd;
 }
 
@@ -106,30 +115,98 @@ static bool links_to(const struct openfile_mapping *map)
 int openfile_open(const struct openfile_mapping *map, bool *ret_certain)
 {
 	char root[PROC_PATH];
-	bool same = false;
+	struct stat st;
 	size_t n = strlen(map->path);
 	int place = place_of_mapping(map);
 	int fd;
 
 	if (place >= 0) {
-		fd = open_place(place, map, &same);
+		fd = open_place(place, &st);
 		if (fd >= 0)
-			*ret_certain = same || links_to(map);
+			*ret_certain = is_the_mapped_file(&st, map) || links_to(map);
 		return fd;
 	}
 	if (map->path[0] != '/' ||
 	    (n >= strlen(DELETED) && strcmp(map->path + n - strlen(DELETED), DELETED) == 0))
 		return -ENOENT;
 	snprintf(root, sizeof(root), "/proc/%u/root", map->pid);
-	place = place_below(root, map->path);
+	place = place_below(root, map->path, O_NOFOLLOW);
 	if (place < 0)
-		place = place_below("/", map->path);
+		place = place_below("/", map->path, O_NOFOLLOW);
 	if (place < 0)
 		return place;
-	fd = open_place(place, map, &same);
+	fd = open_place(place, &st);
 	if (fd >= 0)
-		*ret_certain = same;
+		*ret_certain = is_the_mapped_file(&st, map);
 	return fd;
+}
+
+#define DEBUG_DIR "/usr/lib/debug"
+
+/* Where a debug file may be; DIR is that of the file. */
+enum debug_place {
+	DEBUG_BY_BUILD_ID,  /* DEBUG_DIR/.build-id/12/3456.debug */
+	DEBUG_BESIDE,	    /* DIR/LINK */
+	DEBUG_IN_DOT_DEBUG, /* DIR/.debug/LINK */
+	DEBUG_IN_DEBUG_DIR, /* DEBUG_DIR/DIR/LINK */
+	DEBUG_PLACES,
+};
+
+/* DEBUG_DIR/.build-id/12/3456.debug; false without a build id. */
+static bool path_by_build_id(const struct openfile_debug *d, char path[static PATH_MAX])
+{
+	int n = snprintf(path, PATH_MAX, DEBUG_DIR "/.build-id/");
+
+	if (d->build_id_size < 2)
+		return false;
+	for (int i = 0; i < d->build_id_size; i++)
+		n += snprintf(path + n, PATH_MAX - (size_t)n, "%s%02x", i == 1 ? "/" : "",
+			      d->build_id[i]);
+	snprintf(path + n, PATH_MAX - (size_t)n, ".debug");
+	return true;
+}
+
+/* False if nothing can be there. */
+static bool debug_path(const struct openfile_debug *d, enum debug_place place,
+		       char path[static PATH_MAX])
+{
+	static const char *const before[DEBUG_PLACES] = { [DEBUG_IN_DEBUG_DIR] = DEBUG_DIR };
+	static const char *const between[DEBUG_PLACES] = { [DEBUG_IN_DOT_DEBUG] = "/.debug" };
+	const char *name = strrchr(d->path, '/');
+	int n;
+
+	if (place == DEBUG_BY_BUILD_ID)
+		return path_by_build_id(d, path);
+	if (d->path[0] != '/' || !d->debug_link[0] || strchr(d->debug_link, '/'))
+		return false;
+	/* It may be named as the file is, and then is not there. */
+	if (place == DEBUG_BESIDE && strcmp(name + 1, d->debug_link) == 0)
+		return false;
+	n = snprintf(path, PATH_MAX, "%s%.*s%s/%s", before[place] ? before[place] : "",
+		     (int)(name - d->path), d->path, between[place] ? between[place] : "",
+		     d->debug_link);
+	return n < PATH_MAX;
+}
+
+int openfile_debug(const struct openfile_debug *wanted, unsigned int *at)
+{
+	char root[PROC_PATH], path[PATH_MAX];
+	struct stat st;
+
+	snprintf(root, sizeof(root), "/proc/%u/root", wanted->pid);
+	while (*at < 2 * DEBUG_PLACES) {
+		const char *below = *at < DEBUG_PLACES ? root : "/";
+		int fd = -ENOENT;
+
+		if (debug_path(wanted, (enum debug_place)(*at % DEBUG_PLACES), path))
+			fd = place_below(below, path, 0);
+		++*at;
+		if (fd >= 0)
+			fd = open_place(fd, &st);
+		if (fd >= 0)
+			return fd;
+	}
+	return -ENOENT;
 }
 
 /* A copy of a part of our own memory, which cannot change any more. */

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct stat;
+
 #define OPENFILE_BYTES_MAX (4ull << 30)
 
 /* A mapping as the kernel told it. */
@@ -37,6 +39,40 @@ struct openfile_mapping {
  * there any more; -EINVAL for what is no regular file; -EFBIG; or another -errno of opening.
  */
 int openfile_open(const struct openfile_mapping *map, bool *ret_certain)
+	__attribute__((warn_unused_result));
+
+/**
+ * openfile_below() - a file by its path, as a process with that root sees it
+ * @ret: of what was opened
+ *
+ * Links on the way lead nowhere but below the root; where the file should be there may be none.
+ * Return: a file descriptor of the caller's, read-only; -EINVAL for what is no regular file;
+ * -EFBIG; or another -errno of opening.
+ */
+int openfile_below(const char *root, const char *path, struct stat *ret)
+	__attribute__((warn_unused_result));
+
+/* Whose separate debug file is wanted. */
+struct openfile_debug {
+	uint32_t pid;	  /* of a process that has it mapped */
+	const char *path; /* of the file itself */
+	const uint8_t *build_id;
+	uint8_t build_id_size;	/* 0: none */
+	const char *debug_link; /* a name without '/'; "": none */
+};
+
+/**
+ * openfile_debug() - a separate debug file, from where distributions put them.
+ * @at: 0 to begin with; kept for the next call, which goes on with the next place
+ *
+ * Below /usr/lib/debug by build id, then by the name in the debug link: beside the file, in .debug
+ * there, below /usr/lib/debug; all that below the process's root, and then below our own. What is
+ * opened may be of another file: only its content tells.
+ *
+ * Return: a file descriptor of the caller's, read-only, of a regular file as above; -ENOENT when
+ * there are no more.
+ */
+int openfile_debug(const struct openfile_debug *wanted, unsigned int *at)
 	__attribute__((warn_unused_result));
 
 /**

@@ -33,6 +33,7 @@ enum {
 	KEY_IDLE,
 	KEY_STRICT,
 	KEY_KERNEL_ADDRESSES,
+	KEY_NO_NAMES,
 	KEY_VERSION,
 };
 
@@ -61,6 +62,7 @@ static const struct option_row rows[] = {
 	{ NULL, KEY_STRICT, "strict", NULL, "refuse a substitute for what was asked for" },
 	{ "Run and output", 'd', "duration", "SEC", "end after this time; fractions are fine" },
 	{ NULL, 'o', "output", "FILE", "where to write, - for stdout" },
+	{ NULL, KEY_NO_NAMES, "no-names", NULL, "no names of functions in programs" },
 	{ NULL, KEY_KERNEL_ADDRESSES, "kernel-addresses", NULL, "record raw kernel addresses" },
 	{ NULL, 'q', "quiet", NULL, "only errors on stderr" },
 	{ NULL, 'v', "verbose", NULL, "say more on stderr" },
@@ -275,6 +277,9 @@ static void apply_switch(struct options *o, int key)
 		break;
 	case KEY_STRICT:
 		o->strict = true;
+		break;
+	case KEY_NO_NAMES:
+		o->no_names = true;
 		break;
 	case KEY_KERNEL_ADDRESSES:
 		o->kernel_addresses = true;

@@ -58,6 +58,7 @@ enum call_graph {
  * @duration_ns: -d, 0 for no limit
  * @output: -o, "-" for stdout, NULL if not given
  * @call_graph: how to get call chains
+ * @no_names: no names of functions in programs; build ids and offsets only
  * @snapshot_bytes: of stack in a snapshot; 0 for CALL_GRAPH_FP and _NONE
  * @idle: write samples of the idle task
  * @strict: refuse a substitute for what was asked for
@@ -87,6 +88,7 @@ struct options {
 	uint64_t duration_ns;
 	const char *output;
 	enum call_graph call_graph;
+	bool no_names;
 	uint32_t snapshot_bytes;
 	bool idle;
 	bool strict;

@@ -32,6 +32,9 @@
 /* A file whose build id could not be read is asked for again with other processes, so often. */
 #define BUILD_ID_TRIES 3
 
+/* Ancestors that are looked at for the cgroup of a process that has gone. */
+#define GENERATIONS 8
+
 /* What perf gives for a task that is about to go, and for none. */
 #define NO_PID UINT32_MAX
 
@@ -41,8 +44,9 @@ struct procmap {
 	struct proctable table;
 	uint64_t now_ns; /* of the last record or tick */
 	uint64_t last_scan_ns;
-	uint64_t tick_ns; /* length of a tick in /proc/PID/stat */
-	uint32_t scan;	  /* number of the last scan */
+	uint64_t tick_ns;	/* length of a tick in /proc/PID/stat */
+	uint64_t pid_namespace; /* our own */
+	uint32_t scan;		/* number of the last scan */
 	bool scan_wanted;
 	struct procmap_stats stats; /* but for what the table counts */
 };
@@ -62,6 +66,7 @@ int procmap_open(struct procmap **ret)
 	if (!pm)
 		return -ENOMEM;
 	pm->tick_ns = 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK);
+	pm->pid_namespace = procread_namespace();
 	if (proctable_init(&pm->table) || !proctable_add(&pm->table, 0, "swapper", NULL, 0)) {
 		procmap_free(pm);
 		return -ENOMEM;
@@ -180,6 +185,7 @@ static int read_process(struct procmap *pm, uint32_t pid, struct proc_entry **re
 	p->read_ns = read_ns;
 	p->process.parent_pid = stat.parent_pid;
 	p->process.unknown = false;
+	p->asked = false;
 	proctable_rename(&pm->table, p, stat.comm);
 	if (!stat.kernel_thread)
 		read_image(pm, p);
@@ -286,6 +292,10 @@ static void fork_process(struct procmap *pm, const struct sideband_record *r)
 	p->process.start_ns = r->time_ns;
 	p->process.parent_pid = r->fork.parent_pid;
 	p->process.unknown = !parent;
+	if (parent) {
+		p->process.cgroup = cgroup_get(parent->process.cgroup);
+		p->process.uid = parent->process.uid;
+	}
 }
 
 static void fork_thread(struct procmap *pm, const struct sideband_record *r)
@@ -345,6 +355,7 @@ static void apply_comm(struct procmap *pm, const struct sideband_record *r)
 		proctable_end_all(&pm->table, p, thread, r->time_ns);
 		image_put(pm->table.images, p->process.image);
 		p->process.image = image_new(pm->table.images);
+		p->asked = false;
 	}
 	proctable_rename_thread(&pm->table, thread, r->comm.name);
 	if (r->tid == r->pid) {
@@ -464,6 +475,60 @@ static struct thread_entry *look_up(struct procmap *pm, uint32_t pid, uint32_t t
 	return thread;
 }
 
+/* Asks /proc who a process is, the first time and again after an exec. */
+static void ask_who(struct procmap *pm, struct proc_entry *p)
+{
+	struct procread_who who;
+	struct cgroup *cgroup;
+
+	if (p->asked)
+		return;
+	p->asked = true;
+	/* By the side-band it has ended: it may have gone, and another may have its pid. */
+	if (!p->live || procread_who(p->process.pid, pm->pid_namespace, &who))
+		return;
+	pm->stats.who_read++;
+	p->process.uid = who.uid;
+	cgroup = *who.cgroup ? cgroup_intern(&pm->table.cgroups, who.cgroup)
+			     : cgroup_get(p->process.cgroup);
+	proctable_place(&pm->table, p, cgroup, who.inner_pid);
+}
+
+/*
+ * The parent as far as that is sure: a pid that was used again is somebody's who began after the
+ * child.
+ */
+static struct proc_entry *parent_of(struct procmap *pm, const struct proc_entry *p)
+{
+	struct proc_entry *parent = proctable_process(&pm->table, p->process.parent_pid);
+
+	return parent && parent->born_ns <= p->born_ns ? parent : NULL;
+}
+
+/* The cgroup of the nearest ancestor of which it is known: fork hands it down. */
+static void inherit_cgroup(struct procmap *pm, struct proc_entry *p)
+{
+	struct proc_entry *ancestor = p;
+
+	for (int i = 0; i < GENERATIONS && !ancestor->process.cgroup; i++) {
+		ancestor = parent_of(pm, ancestor);
+		if (!ancestor)
+			return;
+		ask_who(pm, ancestor);
+	}
+	if (!ancestor->process.cgroup)
+		return;
+	pm->stats.who_inherited++;
+	proctable_place(&pm->table, p, cgroup_get(ancestor->process.cgroup), 0);
+}
+
+static void learn_who(struct procmap *pm, struct proc_entry *p)
+{
+	ask_who(pm, p);
+	if (!p->process.cgroup)
+		inherit_cgroup(pm, p);
+}
+
 struct thread *procmap_thread(struct procmap *pm, uint32_t pid, uint32_t tid)
 {
 	struct thread_entry *thread = proctable_thread(&pm->table, tid);
@@ -473,6 +538,8 @@ struct thread *procmap_thread(struct procmap *pm, uint32_t pid, uint32_t tid)
 	if (!thread)
 		return NULL;
 	give_name(pm, thread);
+	if (!proctable_owner(thread)->asked)
+		learn_who(pm, proctable_owner(thread));
 	return &thread->thread;
 }
 
@@ -537,6 +604,11 @@ void procmap_put_image(struct procmap *pm, struct image *image)
 	image_put(pm->table.images, image);
 }
 
+void procmap_put_cgroup(struct procmap *pm, struct cgroup *cgroup)
+{
+	cgroup_put(&pm->table.cgroups, cgroup);
+}
+
 void procmap_stats(const struct procmap *pm, struct procmap_stats *ret)
 {
 	const struct proctable *t = &pm->table;
@@ -549,5 +621,7 @@ void procmap_stats(const struct procmap *pm, struct procmap_stats *ret)
 	ret->evicted = t->evicted;
 	ret->bytes = t->process_count * sizeof(struct proc_entry) +
 		     t->thread_count * sizeof(struct thread_entry) + htable_bytes(&t->processes) +
-		     htable_bytes(&t->threads) + images.bytes;
+		     htable_bytes(&t->threads) + images.bytes + t->cgroups.bytes +
+		     htable_bytes(&t->cgroups.table);
+	ret->cgroups_refused = t->cgroups.refused;
 }

@@ -20,18 +20,25 @@
 
 #include "profiler/image.h"
 
+struct cgroup;
 struct sideband_record;
 
 #define PROCMAP_COMM_SIZE 16
 #define PROCMAP_GRACE_NS  1000000000ULL
 
+#define PROCMAP_NO_UID UINT32_MAX
+
 struct process {
-	uint64_t serial; /* of this instance and name; unique, never 0, never used again */
+	uint64_t serial; /* of this instance, name and cgroup; unique, never 0, never used again */
 	uint32_t pid;
-	uint32_t parent_pid; /* 0 when unknown */
-	uint64_t start_ns;   /* CLOCK_BOOTTIME of its FORK, 0 = before the recording or unknown */
-	struct image *image; /* NULL for kernel threads and the idle task */
-	bool unknown;	     /* neither seen to begin nor found in /proc: name "?", empty image */
+	uint32_t parent_pid;   /* 0 when unknown */
+	uint64_t start_ns;     /* CLOCK_BOOTTIME of its FORK, 0 = before the recording or unknown */
+	struct image *image;   /* NULL for kernel threads and the idle task */
+	struct cgroup *cgroup; /* where it was at its first sample, or the first after an exec; NULL
+				* when that is not known */
+	uint32_t inner_pid;    /* in its innermost pid namespace; 0: only one, or not known */
+	uint32_t uid;	       /* owner of its /proc/PID, PROCMAP_NO_UID when it is not known */
+	bool unknown;	       /* neither seen to begin nor found in /proc: name "?", empty image */
 	char comm[PROCMAP_COMM_SIZE]; /* of its main thread */
 	uint32_t stream_id;	      /* scratch of the stream's encoder; 0 with a new serial */
 	uint32_t stream_epoch;	      /* likewise */
@@ -59,6 +66,9 @@ struct procmap_stats {
 	uint64_t maps_refused;	 /* mappings dropped for a limit or want of memory */
 	uint64_t build_ids_read; /* by procmap_build_id() */
 	uint64_t build_ids_failed;
+	uint64_t who_read;	  /* cgroup and inner pid of a process, from /proc */
+	uint64_t who_inherited;	  /* only an ancestor's was still to be had */
+	uint64_t cgroups_refused; /* for the limit of cgroups.h */
 };
 
 struct procmap;
@@ -97,7 +107,9 @@ void procmap_tick(struct procmap *pm, uint64_t now_ns);
  * procmap_thread() - the thread of a sample.
  *
  * One that is not known is looked up in /proc, once; if it is gone, it becomes a
- * thread of its known process, or of a process marked unknown.
+ * thread of its known process, or of a process marked unknown. At the first call for a process, and
+ * the first after it called exec, its cgroup and its inner pid are read from /proc; one that has
+ * gone keeps, or takes from its ancestors, the cgroup, as fork hands it down.
  * Return: the thread, or NULL without memory.
  */
 struct thread *procmap_thread(struct procmap *pm, uint32_t pid, uint32_t tid);
@@ -116,6 +128,9 @@ const struct process *procmap_process(const struct procmap *pm, uint32_t pid);
 
 /** procmap_put_image() - drop a reference that was taken with image_get(); NULL is fine */
 void procmap_put_image(struct procmap *pm, struct image *image);
+
+/** procmap_put_cgroup() - likewise, of cgroup_get() */
+void procmap_put_cgroup(struct procmap *pm, struct cgroup *cgroup);
 
 /**
  * procmap_identify() - the build id of a file that a process has mapped was read

@@ -16,10 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A path has at most 4095 bytes, the rest of a line of maps about 80. */
 #define MAPS_BUFFER 16384
+
+/* Up to a dozen hierarchies of version 1, with paths of containers; what is longer is cut. */
+#define CGROUP_BUFFER 8192
+
+/* What we look for is in the first lines; before it are the groups of the user, of which large
+ * organisations make a thousand. */
+#define STATUS_BUFFER 16384
 
 #define PROC_PATH 64
 
@@ -49,10 +57,11 @@ struct map_query {
 
 _Static_assert(sizeof(struct map_query) == 104, "as the kernel has it");
 
-/* The whole of a small file; returns its bytes or -errno. */
-static ssize_t read_file(const char *path, char *buffer, size_t room)
+/* The whole of a small file, below a directory unless the path begins with '/'; returns its bytes
+ * or -errno. */
+static ssize_t read_file_at(int dir, const char *path, char *buffer, size_t room)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
@@ -62,6 +71,11 @@ static ssize_t read_file(const char *path, char *buffer, size_t room)
 		n = -errno;
 	close(fd);
 	return n;
+}
+
+static ssize_t read_file(const char *path, char *buffer, size_t room)
+{
+	return read_file_at(AT_FDCWD, path, buffer, room);
 }
 
 int procread_stat(uint32_t pid, struct proctext_stat *ret)
@@ -86,6 +100,85 @@ int procread_comm(uint32_t pid, uint32_t tid, char ret[16])
 	text[n - 1] = '\0'; /* the newline, or what a kernel worker adds to its name */
 	memcpy(ret, text, (size_t)n);
 	return 0;
+}
+
+static int read_status(int dir, const char *path, struct proctext_status *ret)
+{
+	char text[STATUS_BUFFER];
+	ssize_t n = read_file_at(dir, path, text, sizeof(text));
+
+	return n < 0 ? (int)n : proctext_parse_status(text, (size_t)n, ret);
+}
+
+int procread_status(uint32_t pid, struct proctext_status *ret)
+{
+	char path[PROC_PATH];
+
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	return read_status(AT_FDCWD, path, ret);
+}
+
+uint64_t procread_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
+}
+
+/* Where it cannot be told: "". */
+static void read_cgroup(int dir, uint32_t pid, char ret[PROCREAD_CGROUP])
+{
+	char text[CGROUP_BUFFER];
+	struct proctext_cgroup cgroup;
+	struct proctext_stat stat;
+	ssize_t n = read_file_at(dir, "cgroup", text, sizeof(text));
+
+	*ret = '\0';
+	if (n < 0 || proctext_parse_cgroup(text, (size_t)n, &cgroup) ||
+	    cgroup.path_size >= PROCREAD_CGROUP)
+		return;
+	if (cgroup.or_exiting && (procread_stat(pid, &stat) || stat.exiting))
+		return;
+	memcpy(ret, cgroup.path, cgroup.path_size);
+	ret[cgroup.path_size] = '\0';
+}
+
+/* Most processes have our pid namespace, and to see that is cheaper than the text of status. */
+static int read_inner_pid(int dir, uint64_t own_namespace, uint32_t *ret)
+{
+	struct proctext_status status;
+	struct stat st;
+	int err;
+
+	if (own_namespace && fstatat(dir, "ns/pid", &st, 0) == 0 && st.st_ino == own_namespace) {
+		*ret = 0;
+		return 0;
+	}
+	err = read_status(dir, "status", &status);
+	if (!err)
+		*ret = status.inner_pid;
+	return err;
+}
+
+/* All through one directory: so they are about one process. */
+int procread_who(uint32_t pid, uint64_t own_namespace, struct procread_who *ret)
+{
+	char path[PROC_PATH];
+	struct stat st;
+	int dir, err;
+
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	err = fstat(dir, &st) ? -errno : 0;
+	if (!err) {
+		ret->uid = st.st_uid;
+		read_cgroup(dir, pid, ret->cgroup);
+		err = read_inner_pid(dir, own_namespace, &ret->inner_pid);
+	}
+	close(dir);
+	return err;
 }
 
 static int append_id(uint32_t **ids, int *count, const char *name)

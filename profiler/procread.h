@@ -17,8 +17,38 @@
 /** procread_stat() - /proc/PID/stat. Return: 0 or -errno. */
 int procread_stat(uint32_t pid, struct proctext_stat *ret);
 
+/** procread_status() - /proc/PID/status. Return: 0 or -errno. */
+int procread_status(uint32_t pid, struct proctext_status *ret);
+
 /** procread_comm() - the name of a thread. Return: 0 or -errno. */
 int procread_comm(uint32_t pid, uint32_t tid, char ret[16]);
+
+/* A path has at most 4095 bytes. */
+#define PROCREAD_CGROUP 4096
+
+/**
+ * struct procread_who - who a process is
+ * @inner_pid: in its innermost pid namespace, 0 when it has but ours
+ * @uid: whose /proc/PID is: the effective user's, or root's where the process may not be looked
+ * into, as one that has dropped root's rights
+ * @cgroup: path, as seen from our cgroup namespace; "" when it is not known
+ */
+struct procread_who {
+	uint32_t inner_pid;
+	uint32_t uid;
+	char cgroup[PROCREAD_CGROUP];
+};
+
+/** procread_namespace() - our own pid namespace; 0 when that is hidden. */
+uint64_t procread_namespace(void);
+
+/**
+ * procread_who() - cgroup, user and inner pid of a process.
+ * @own_namespace: of procread_namespace(): saves a look at each process that has the same; or 0
+ *
+ * Return: 0 or -errno, and then @ret is void.
+ */
+int procread_who(uint32_t pid, uint64_t own_namespace, struct procread_who *ret);
 
 /**
  * procread_ids() - the numeric names in a directory of /proc.

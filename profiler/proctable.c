@@ -20,6 +20,8 @@ int proctable_init(struct proctable *t)
 	err = htable_init(&t->processes);
 	if (!err)
 		err = htable_init(&t->threads);
+	if (!err)
+		err = cgroup_set_init(&t->cgroups);
 	return err ? err : image_set_open(&t->images);
 }
 
@@ -52,6 +54,7 @@ static void free_process(struct proctable *t, struct proc_entry *p)
 	if (proctable_process(t, p->process.pid) == p)
 		htable_remove(&t->processes, &p->link);
 	image_put(t->images, p->process.image);
+	cgroup_put(&t->cgroups, p->process.cgroup);
 	free(p);
 	t->process_count--;
 }
@@ -157,6 +160,7 @@ struct proc_entry *proctable_add(struct proctable *t, uint32_t pid, const char *
 	p->process.serial = ++t->last_serial;
 	p->process.pid = pid;
 	p->process.image = image;
+	p->process.uid = PROCMAP_NO_UID;
 	copy_comm(p->process.comm, comm);
 	htable_insert(&t->processes, &p->link, pid);
 	t->process_count++;
@@ -174,17 +178,35 @@ static void renew_thread(struct proctable *t, struct thread_entry *thread)
 	thread->thread.stream_epoch = 0;
 }
 
-void proctable_rename(struct proctable *t, struct proc_entry *p, const char *comm)
+/* What the stream says of a process is not right any more. */
+static void renew_process(struct proctable *t, struct proc_entry *p)
 {
-	if (strncmp(p->process.comm, comm, PROCMAP_COMM_SIZE - 1) == 0)
-		return;
-	copy_comm(p->process.comm, comm);
 	p->process.serial = ++t->last_serial;
 	p->process.stream_id = 0;
 	p->process.stream_epoch = 0;
 	/* A thread's definition in the stream names that of its process. */
 	for (struct thread_entry *thread = p->threads; thread; thread = thread->next)
 		renew_thread(t, thread);
+}
+
+void proctable_rename(struct proctable *t, struct proc_entry *p, const char *comm)
+{
+	if (strncmp(p->process.comm, comm, PROCMAP_COMM_SIZE - 1) == 0)
+		return;
+	copy_comm(p->process.comm, comm);
+	renew_process(t, p);
+}
+
+void proctable_place(struct proctable *t, struct proc_entry *p, struct cgroup *cgroup,
+		     uint32_t inner_pid)
+{
+	bool same = p->process.cgroup == cgroup && p->process.inner_pid == inner_pid;
+
+	cgroup_put(&t->cgroups, p->process.cgroup);
+	p->process.cgroup = cgroup;
+	p->process.inner_pid = inner_pid;
+	if (!same)
+		renew_process(t, p);
 }
 
 void proctable_rename_thread(struct proctable *t, struct thread_entry *thread, const char *comm)
@@ -217,6 +239,7 @@ void proctable_release(struct proctable *t)
 		free_ended(t);
 	htable_release(&t->processes);
 	htable_release(&t->threads);
+	cgroup_set_release(&t->cgroups);
 	image_set_free(t->images);
 	t->images = NULL;
 }

@@ -9,19 +9,21 @@
 #ifndef PROFILER_PROCTABLE_H
 #define PROFILER_PROCTABLE_H
 
+#include "profiler/cgroups.h"
 #include "profiler/procmap.h"
 
 /* Ended threads kept for their grace: two seconds' worth at 2,000 a second, about 1.5 MB. */
 #define PROCTABLE_MAX_ENDED 4096
 
 struct proc_entry {
-	struct process process; /* the image is a reference */
+	struct process process; /* the image and the cgroup are references */
 	struct hlink link;
 	struct thread_entry *threads; /* all of them, ended or not */
 	uint32_t live;		      /* threads that have not ended */
 	uint32_t scan;		      /* number of the last scan that found it */
 	uint64_t born_ns;	      /* when it began, as well as it is known */
 	uint64_t read_ns;	      /* when it was read from /proc, 0 = never */
+	bool asked;		      /* for its cgroup and inner pid, since its last exec */
 };
 
 struct thread_entry {
@@ -41,6 +43,7 @@ struct proctable {
 	struct htable processes; /* by pid; the hash is the pid */
 	struct htable threads;	 /* by tid; likewise */
 	struct image_set *images;
+	struct cgroup_set cgroups;
 	struct thread_entry *ended_first;
 	struct thread_entry *ended_last;
 	uint32_t ended_count;
@@ -93,6 +96,13 @@ void proctable_rename(struct proctable *t, struct proc_entry *p, const char *com
 
 /** proctable_rename_thread() - name of a thread. */
 void proctable_rename_thread(struct proctable *t, struct thread_entry *thread, const char *comm);
+
+/**
+ * proctable_place() - cgroup and inner pid of a process.
+ * @cgroup: reference that the process takes over
+ */
+void proctable_place(struct proctable *t, struct proc_entry *p, struct cgroup *cgroup,
+		     uint32_t inner_pid);
 
 /** proctable_reap() - free what ended longer ago than the grace, and what is too much. */
 void proctable_reap(struct proctable *t, uint64_t now_ns);

@@ -11,7 +11,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h; not in the uapi, but shown by stat */
+/* include/linux/sched.h; not in the uapi, but shown by stat */
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
+
+#define DELETED " (deleted)"
 
 /* Words of /proc/PID/stat behind the name, counted from 0. */
 enum stat_word {
@@ -160,6 +164,7 @@ static bool parse_stat_word(struct proctext_stat *stat, unsigned int index, cons
 		if (!take_number(&c, 10, UINT64_MAX, &flags))
 			return false;
 		stat->kernel_thread = flags & PF_KTHREAD;
+		stat->exiting = flags & PF_EXITING;
 		return c.at == c.end;
 	case STAT_THREADS:
 		return take_u32(&c, 10, &stat->threads) && c.at == c.end;
@@ -241,4 +246,148 @@ int proctext_parse_module(const char *line, size_t size, struct proctext_module 
 		return -EINVAL;
 	*ret = module;
 	return 0;
+}
+
+/* Everything up to a character, which is passed over; may be empty. */
+static bool take_until(struct cursor *c, char end, const char **word, size_t *size)
+{
+	const char *at = memchr(c->at, end, (size_t)(c->end - c->at));
+
+	if (!at)
+		return false;
+	*word = c->at;
+	*size = (size_t)(at - c->at);
+	c->at = at + 1;
+	return true;
+}
+
+/* The next line, without the newline; what has none was cut, and does not count. */
+static bool take_line(struct cursor *c, struct cursor *line)
+{
+	const char *at;
+	size_t size;
+
+	if (!take_until(c, '\n', &at, &size))
+		return false;
+	*line = (struct cursor){ at, at + size };
+	return true;
+}
+
+/* Is it one of the words of a list with commas? */
+static bool lists(const char *list, size_t size, const char *wanted)
+{
+	struct cursor c = { list, list + size };
+	size_t wanted_size = strlen(wanted), word_size;
+	const char *word;
+
+	while (take_until(&c, ',', &word, &word_size)) {
+		if (word_size == wanted_size && memcmp(word, wanted, wanted_size) == 0)
+			return true;
+	}
+	return (size_t)(c.end - c.at) == wanted_size && memcmp(c.at, wanted, wanted_size) == 0;
+}
+
+/* Which hierarchy to believe first: the lower the better. */
+static int hierarchy_rank(uint64_t id, const char *controllers, size_t size)
+{
+	static const char *const ranks[] = { "name=systemd", "perf_event", "cpu" };
+	const int count = sizeof(ranks) / sizeof(ranks[0]);
+	int i = 0;
+
+	if (id == 0 && size == 0)
+		return 0;
+	while (i < count && !lists(controllers, size, ranks[i]))
+		i++;
+	return i + 1;
+}
+
+/* id:controllers:path */
+static bool parse_hierarchy(struct cursor line, struct proctext_cgroup *ret, int *ret_rank)
+{
+	const size_t deleted_size = strlen(DELETED);
+	const char *controllers;
+	size_t size;
+	uint64_t id;
+
+	if (!take_number(&line, 10, UINT64_MAX, &id) || !take_char(&line, ':') ||
+	    !take_until(&line, ':', &controllers, &size) || line.at == line.end || *line.at != '/')
+		return false;
+	*ret_rank = hierarchy_rank(id, controllers, size);
+	*ret = (struct proctext_cgroup){ line.at, (size_t)(line.end - line.at), false };
+	if (ret->path_size > deleted_size &&
+	    memcmp(line.end - deleted_size, DELETED, deleted_size) == 0)
+		ret->path_size -= deleted_size;
+	ret->or_exiting = *ret_rank && ret->path_size == 1;
+	return true;
+}
+
+int proctext_parse_cgroup(const char *text, size_t size, struct proctext_cgroup *ret)
+{
+	enum { IN_ROOT = 8, NONE = 16 }; /* any rank in a root is behind all others */
+	struct cursor c = { text, text + size }, line;
+	struct proctext_cgroup best = { 0 }, cgroup;
+	int best_rank = NONE, rank;
+	bool or_exiting = false;
+
+	while (take_line(&c, &line)) {
+		if (!parse_hierarchy(line, &cgroup, &rank))
+			return -EINVAL;
+		or_exiting |= cgroup.or_exiting;
+		rank += cgroup.path_size == 1 ? IN_ROOT : 0;
+		if (rank < best_rank) {
+			best = cgroup;
+			best_rank = rank;
+		}
+	}
+	if (best_rank == NONE)
+		return -EINVAL;
+	best.or_exiting = or_exiting && best_rank >= IN_ROOT;
+	*ret = best;
+	return 0;
+}
+
+/* Numbers and blanks to the end of the line: the first, second and last of them, and how many. */
+static bool take_numbers(struct cursor *c, uint32_t ret[3], int *ret_count)
+{
+	int count = 0;
+
+	for (skip_blanks(c); c->at < c->end; skip_blanks(c)) {
+		if (!take_u32(c, 10, &ret[2]))
+			return false;
+		if (count < 2)
+			ret[count] = ret[2];
+		count++;
+	}
+	*ret_count = count;
+	return true;
+}
+
+/* "Key: values" lines; a name in them has no newlines. */
+int proctext_parse_status(const char *text, size_t size, struct proctext_status *ret)
+{
+	struct cursor c = { text, text + size }, line;
+	struct proctext_status status;
+	bool has_uid = false;
+	uint32_t number[3];
+	size_t key_size;
+	const char *key;
+	int count;
+
+	while (take_line(&c, &line)) {
+		if (!take_until(&line, ':', &key, &key_size))
+			return -EINVAL;
+		if (key_size == 3 && memcmp(key, "Uid", 3) == 0) {
+			if (!take_numbers(&line, number, &count) || count != 4)
+				return -EINVAL;
+			status.uid = number[1];
+			has_uid = true;
+		} else if (key_size == 5 && memcmp(key, "NSpid", 5) == 0) {
+			if (!has_uid || !take_numbers(&line, number, &count) || !count)
+				return -EINVAL;
+			status.inner_pid = count > 1 ? number[2] : 0;
+			*ret = status;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }

@@ -32,6 +32,7 @@ struct proctext_stat {
 	uint32_t threads;
 	uint64_t start_ticks; /* of CLOCK_BOOTTIME, in units of sysconf(_SC_CLK_TCK) */
 	bool kernel_thread;   /* PF_KTHREAD */
+	bool exiting;	      /* PF_EXITING */
 	char comm[16];
 };
 
@@ -51,6 +52,18 @@ struct proctext_module {
 	size_t name_size;
 };
 
+struct proctext_cgroup {
+	const char *path; /* in the text, not terminated */
+	size_t path_size;
+	bool or_exiting; /* it is the root, as version 1 also says of a process that is exiting */
+};
+
+struct proctext_status {
+	uint32_t uid;	    /* effective one */
+	uint32_t inner_pid; /* in its innermost pid namespace, 0 when it has but that of the reader
+			     */
+};
+
 /** proctext_parse_map() - a line of /proc/PID/maps, without the newline. Return: 0 or -EINVAL. */
 int proctext_parse_map(const char *line, size_t size, struct proctext_map *ret);
 
@@ -63,5 +76,20 @@ int proctext_parse_symbol(const char *line, size_t size, struct proctext_symbol 
 
 /** proctext_parse_module() - a line of /proc/modules, without the newline. Return: 0 or -EINVAL. */
 int proctext_parse_module(const char *line, size_t size, struct proctext_module *ret);
+
+/**
+ * proctext_parse_cgroup() - the whole of /proc/PID/cgroup.
+ *
+ * Of several hierarchies the first in which the process is not in the root: version 2, systemd's
+ * own (services), perf_event and cpu (containers), any other. What the kernel adds to a path
+ * whose cgroup was removed, " (deleted)", is left out.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int proctext_parse_cgroup(const char *text, size_t size, struct proctext_cgroup *ret);
+
+/** proctext_parse_status() - the beginning of /proc/PID/status, with NSpid. Return: 0 or -EINVAL.
+ */
+int proctext_parse_status(const char *text, size_t size, struct proctext_status *ret);
 
 #endif /* PROFILER_PROCTEXT_H */

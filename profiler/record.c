@@ -18,13 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MS	       UINT64_C(1000000)
-#define ROUND_NS       (100 * MS)  /* how often the rings are drained, when nobody wakes us */
-#define CUT_MARGIN_NS  (2 * MS)	   /* what is older than this is in the buffers, on every CPU */
-#define PACKET_AGE_NS  (250 * MS)  /* a packet closes at this age */
-#define SECOND_NS      (1000 * MS) /* ledger, hotplug, progress */
-#define STACKS_WAIT_MS 2000	   /* for the last snapshots */
-#define EPOCH_NS       (5000 * MS) /* any suffix of the stream decodes after at most this */
+#define MS		UINT64_C(1000000)
+#define ROUND_NS	(100 * MS)  /* how often the rings are drained, when nobody wakes us */
+#define CUT_MARGIN_NS	(2 * MS)    /* what is older than this is in the buffers, on every CPU */
+#define PACKET_AGE_NS	(250 * MS)  /* a packet closes at this age */
+#define SECOND_NS	(1000 * MS) /* ledger, hotplug, progress */
+#define ANSWERS_WAIT_MS 2000	    /* for the last snapshots and names */
+#define EPOCH_NS	(5000 * MS) /* any suffix of the stream decodes after at most this */
 
 uint64_t recorder_now_ns(void)
 {
@@ -99,15 +99,15 @@ static void follow_hotplug(struct recorder *r)
 /* The jail starts when it is first needed; that it cannot shows only then. */
 static void say_obstacle(struct recorder *r, const struct record_listener *listener)
 {
-	const char *why = r->completer ? completer_obstacle(r->completer) : NULL;
+	const char *why = r->unwinder ? unwinder_obstacle(r->unwinder) : NULL;
 	char text[RECORD_ERROR_BYTES];
 
 	if (!why || r->obstacle_said)
 		return;
 	r->obstacle_said = true;
 	snprintf(text, sizeof(text),
-		 "stacks of programs without frame pointers stay short: %s; --call-graph fp asks "
-		 "for no more",
+		 "functions of programs stay without names, and stacks without frame pointers "
+		 "short: %s; --call-graph fp --no-names asks for no more",
 		 why);
 	plan_notice(&r->plan, "%s", text);
 	listener->message(text);
@@ -158,12 +158,16 @@ static void run_round(struct recorder *r, uint64_t deadline_ns)
 	uint64_t until = now + round_ns < deadline_ns ? now + round_ns : deadline_ns;
 	int timeout_ms = until > now ? (int)((until - now + MS - 1) / MS) : 0;
 	int n = epoll_wait(r->epoll_fd, events, 16, timeout_ms);
+	uint64_t back;
 
 	/* A ring that woke us has something that is too young for this round, but not for long. */
 	r->hurry = false;
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.fd == r->completer_fd && r->completer)
+		if (events[i].data.fd == r->unwinder_fd && r->unwinder) {
+			/* Before looking: what comes later wakes us again. */
+			(void)!read(r->unwinder_fd, &back, sizeof(back));
 			continue;
+		}
 		r->hurry = true;
 		if (events[i].data.fd == r->signal_fd)
 			read_signals(r);
@@ -171,7 +175,8 @@ static void run_round(struct recorder *r, uint64_t deadline_ns)
 			 events[i].data.fd == r->output.fd)
 			stop(r, "output");
 	}
-	drain_round(&r->drain, recorder_now_ns() - CUT_MARGIN_NS);
+	now = recorder_now_ns();
+	drain_round(&r->drain, now - CUT_MARGIN_NS, now);
 	session_poll(r->session);
 	if (targets_gone(r))
 		stop(r, "target");
@@ -216,13 +221,19 @@ static void wait_for_writer(struct recorder *r)
 		sleep_ms(1);
 }
 
-/* Sampling is off; every walk comes back, at the latest when the jail's time is over. */
-static void wait_for_stacks(struct recorder *r)
+/* Sampling is off; every answer comes back, at the latest when the jail's time is over. */
+static bool waits_for_answers(struct recorder *r)
 {
-	for (int ms = 0; r->completer && completer_holds(r->completer) && ms < STACKS_WAIT_MS;
-	     ms++) {
+	bool named = !r->namer || namer_finish(r->namer);
+
+	return !named || (r->completer && completer_holds(r->completer));
+}
+
+static void wait_for_answers(struct recorder *r)
+{
+	for (int ms = 0; waits_for_answers(r) && ms < ANSWERS_WAIT_MS; ms++) {
+		drain_round(&r->drain, UINT64_MAX, recorder_now_ns());
 		sleep_ms(1);
-		drain_round(&r->drain, UINT64_MAX);
 	}
 }
 
@@ -253,8 +264,8 @@ static int finish(struct recorder *r)
 	let_signals_kill();
 	command_terminate(&r->command);
 	wait_for_writer(r);
-	drain_round(&r->drain, UINT64_MAX);
-	wait_for_stacks(r);
+	drain_round(&r->drain, UINT64_MAX, recorder_now_ns());
+	wait_for_answers(r);
 	stream_flush(r->stream, NULL);
 	wait_for_writer(r);
 	whole = handoff_empty(r->handoff) && account_write(r, true);
@@ -323,11 +334,15 @@ bool record_wait(struct recorder *r, int timeout_ms)
 	int status;
 
 	session_close(r->session);
+	unwinder_stop(r->unwinder);
 	completer_close(r->completer);
+	namer_close(r->namer);
 	sampler_free(r->sampler);
 	sideband_free(r->sideband);
 	r->session = NULL;
+	r->unwinder = NULL;
 	r->completer = NULL;
+	r->namer = NULL;
 	r->sampler = NULL;
 	r->sideband = NULL;
 	if (timeout_ms < 0)

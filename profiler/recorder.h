@@ -16,6 +16,7 @@
 #include "profiler/handoff.h"
 #include "profiler/header.h"
 #include "profiler/kallsyms.h"
+#include "profiler/namer.h"
 #include "profiler/output.h"
 #include "profiler/plan.h"
 #include "profiler/procmap.h"
@@ -55,8 +56,10 @@ struct recorder {
 	struct sideband *sideband;
 	struct procmap *procmap;
 	struct kallsyms *kallsyms;
+	struct unwinder *unwinder;   /* NULL when neither names nor tables are asked for */
+	int unwinder_fd;	     /* readable when something is back */
 	struct completer *completer; /* NULL without unwind tables */
-	int completer_fd;
+	struct namer *namer;	     /* NULL without names */
 	bool obstacle_said;
 	bool hurry; /* what came just now is wanted soon */
 	struct stacks *stacks;

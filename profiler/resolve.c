@@ -15,8 +15,10 @@
 #include <string.h>
 
 #include "profiler/calltree.h"
+#include "profiler/cgroups.h"
 #include "profiler/completer.h"
 #include "profiler/kallsyms.h"
+#include "profiler/namer.h"
 #include "profiler/procmap.h"
 #include "profiler/stacks.h"
 #include "profiler/stream.h"
@@ -36,6 +38,7 @@ static void renew_epoch(struct resolver *r)
 	r->unknown_mapping = 0;
 	memset(r->end_mapping, 0, sizeof(r->end_mapping));
 	r->last_module_mapping = 0;
+	memset(r->asked, 0, sizeof(r->asked));
 }
 
 /* The id of a mapping without a file, defined at its first use in an epoch. */
@@ -123,26 +126,77 @@ static uint32_t region_mapping(struct resolver *r, struct region *region)
 	return region->stream_id;
 }
 
-/*
- * The frame of a user address. A process that still has the image gets to know its build ids by the
- * way; otherwise @process is NULL and @image is as it was.
+/* Memory without a file is one process's alone, and may hold other code from one time to another.
  */
-static uint32_t user_frame(struct resolver *r, struct process *process, struct image *image,
-			   uint64_t addr, bool leaf)
+static uint32_t anon_mapping(struct resolver *r, const struct process *process,
+			     const struct region *region)
+{
+	const struct stream_mapping m = {
+		.kind = PROFILER__MAPPING__KIND__ANON,
+		.path = region->file->path,
+		.file_offset = region->file_offset,
+		.size = region->size,
+		.process = process ? process->stream_id : 0,
+		.generation = process && r->namer ? namer_generation(r->namer, process) : 0,
+	};
+	uint64_t serial = process ? process->serial : 0;
+	size_t i = (serial ^ (uintptr_t)region / sizeof(*region)) % RESOLVE_ANON;
+
+	if (r->anon[i].epoch != r->epoch || r->anon[i].process != serial ||
+	    r->anon[i].region != region || r->anon[i].generation != m.generation) {
+		r->anon[i].mapping = stream_mapping(r->stream, &m);
+		r->anon[i].epoch = r->epoch;
+		r->anon[i].process = serial;
+		r->anon[i].region = region;
+		r->anon[i].generation = m.generation;
+	}
+	return r->anon[i].mapping;
+}
+
+/* Whose a user stack is. A process that still has the image gets to know its build ids by the way;
+ * otherwise @process is NULL and @image is as it was. */
+struct user_space {
+	struct process *process;
+	struct image *image;
+	uint32_t pid;
+};
+
+static void ask_name(struct resolver *r, const struct user_space *u, const struct mapping *m,
+		     uint32_t mapping, uint64_t addr, uint32_t frame, bool leaf)
+{
+	uint8_t bit = leaf ? RESOLVE_ASKED_LEAF : RESOLVE_ASKED_RETURN;
+	uint64_t inside = leaf ? addr : addr - 1;
+
+	if (!frame || r->asked[frame - 1] & bit)
+		return;
+	r->asked[frame - 1] |= bit;
+	if (m->region->file->kind != MAPPED_ANON)
+		namer_file(r->namer, u->pid, m, mapping, inside - m->start + m->file_offset);
+	else if (u->process)
+		namer_code(r->namer, u->process, mapping, inside);
+}
+
+/* The frame of a user address. */
+static uint32_t user_frame(struct resolver *r, const struct user_space *u, uint64_t addr, bool leaf)
 {
 	uint64_t inside = leaf ? addr : addr - 1, offset = addr;
-	const struct mapping *m = process ? procmap_find(r->procmap, process, inside)
-				  : image ? image_find(image, inside)
-					  : NULL;
-	uint32_t id;
+	const struct mapping *m = u->process ? procmap_find(r->procmap, u->process, inside)
+				  : u->image ? image_find(u->image, inside)
+					     : NULL;
+	uint32_t id, frame;
 
-	if (m) {
+	if (!m) {
+		id = special_mapping(r, &r->unknown_mapping, PROFILER__MAPPING__KIND__UNKNOWN, "");
+	} else if (m->region->file->kind == MAPPED_ANON) {
+		id = anon_mapping(r, u->process, m->region);
+	} else {
 		id = region_mapping(r, m->region);
 		offset = addr - m->start + m->file_offset;
-	} else {
-		id = special_mapping(r, &r->unknown_mapping, PROFILER__MAPPING__KIND__UNKNOWN, "");
 	}
-	return calltree_frame(stream_calltree(r->stream), id, offset, 0);
+	frame = calltree_frame(stream_calltree(r->stream), id, offset, 0);
+	if (m && r->namer)
+		ask_name(r, u, m, id, addr, frame, leaf);
+	return frame;
 }
 
 /* What stands for the callers that are not known; NULL where none are, or a flag says it. */
@@ -180,13 +234,13 @@ static uint32_t end_node(struct resolver *r, uint32_t outcome)
 }
 
 /* The node of a user stack, frame by frame. Returns 0 when a table is full. */
-static uint32_t user_node(struct resolver *r, struct process *process, struct image *image,
-			  const __u64 *frames, uint32_t n, uint32_t outcome)
+static uint32_t user_node(struct resolver *r, const struct user_space *u, const __u64 *frames,
+			  uint32_t n, uint32_t outcome)
 {
 	uint32_t node = end_node(r, outcome);
 
 	for (uint32_t i = n; i-- > 0;) {
-		uint32_t frame = user_frame(r, process, image, frames[i], i == 0);
+		uint32_t frame = user_frame(r, u, frames[i], i == 0);
 
 		node = frame ? calltree_node(stream_calltree(r->stream), node, frame) : 0;
 		if (!node)
@@ -209,13 +263,26 @@ static uint32_t kernel_node(struct resolver *r, const __u64 *frames, uint32_t n)
 	return node;
 }
 
+/* Another value: the same addresses may be other code. */
+static uint64_t address_space(const struct resolver *r, const struct process *process)
+{
+	uint64_t id = process && process->image ? process->image->id : KERNEL_IMAGE;
+
+	if (id == KERNEL_IMAGE || !process->image->has_anon)
+		return id;
+	/* All three count from 1. A generation is never used by two processes. */
+	return id | (uint64_t)(r->namer ? namer_generation(r->namer, process) : process->serial)
+			    << 40;
+}
+
 /*
  * The node of a stack, from what was found before or frame by frame. @process is NULL for a kernel
  * stack. Returns 0 when a table is full.
  */
 static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct process *process)
 {
-	uint64_t image = process && process->image ? process->image->id : KERNEL_IMAGE;
+	const struct user_space u = { process, NULL, process ? process->pid : 0 };
+	uint64_t image = address_space(r, process);
 	const __u64 *frames = stacks_frames(r->stacks, stack);
 	uint32_t node;
 
@@ -224,7 +291,7 @@ static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct p
 	if (process && r->completer && STACK_END(stack->outcome) == STACK_NO_TABLE)
 		completer_want(r->completer, process,
 			       frames[stack->frames - 1] - (stack->frames > 1));
-	node = process ? user_node(r, process, NULL, frames, stack->frames, stack->outcome)
+	node = process ? user_node(r, &u, frames, stack->frames, stack->outcome)
 		       : kernel_node(r, frames, stack->frames);
 	if (!node)
 		return 0;
@@ -259,10 +326,17 @@ static uint32_t resolve_stack(struct resolver *r, const struct sample_event *s, 
 static uint32_t resolve_thread(struct resolver *r, struct thread *t)
 {
 	struct process *p = t->process;
+	const struct stream_process definition = {
+		.pid = p->pid,
+		.parent_pid = p->parent_pid,
+		.inner_pid = p->inner_pid,
+		.comm = p->comm,
+		.cgroup = cgroup_path(p->cgroup),
+		.start_ns = p->start_ns,
+	};
 
 	if (p->stream_epoch != r->epoch) {
-		p->stream_id =
-			stream_process(r->stream, p->pid, p->parent_pid, p->comm, p->start_ns);
+		p->stream_id = stream_process(r->stream, &definition);
 		p->stream_epoch = r->epoch;
 	}
 	if (t->stream_epoch != r->epoch) {
@@ -314,13 +388,19 @@ void resolve_sample(struct resolver *r, const struct sample_event *s)
 static uint32_t resolve_held_thread(struct resolver *r, const struct held_sample *held,
 				    struct thread *thread)
 {
-	uint32_t process;
+	const struct stream_process definition = {
+		.pid = held->event.pid,
+		.parent_pid = held->parent_pid,
+		.inner_pid = held->inner_pid,
+		.comm = held->comm,
+		.cgroup = cgroup_path(held->cgroup),
+		.start_ns = held->start_ns,
+	};
 
 	if (thread)
 		return resolve_thread(r, thread);
-	process = stream_process(r->stream, held->event.pid, held->parent_pid, held->comm,
-				 held->start_ns);
-	return stream_thread(r->stream, held->event.tid, process, held->thread_comm);
+	return stream_thread(r->stream, held->event.tid, stream_process(r->stream, &definition),
+			     held->thread_comm);
 }
 
 bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *s)
@@ -360,19 +440,19 @@ void resolve_held(struct resolver *r, const struct held_sample *held)
 				       : STACK_OUTCOME(STACK_NO_ANSWER, STACK_HOW(held->outcome));
 	struct thread *thread = procmap_thread(r->procmap, held->event.pid, held->event.tid);
 	struct stream_sample out = stream_sample_of(&held->event);
-	struct process *process = NULL;
+	struct user_space u = { NULL, held->image, held->event.pid };
 
 	if (STACK_END(outcome) == STACK_MAX_FRAMES)
 		out.flags |= SAMPLE_USER_TRUNCATED;
 	if (thread && thread->serial != held->thread_serial)
 		thread = NULL;
 	if (thread && thread->process->image == held->image)
-		process = thread->process;
+		u.process = thread->process;
 	for (int attempt = 0; attempt < 2; attempt++) {
 		renew_epoch(r);
 		out.thread = resolve_held_thread(r, held, thread);
 		out.kernel_stack = kernel_node(r, held->kernel_frame, held->kernel_frames);
-		out.user_stack = user_node(r, process, held->image, frames, n, outcome);
+		out.user_stack = user_node(r, &u, frames, n, outcome);
 		if (!calltree_full(stream_calltree(r->stream)))
 			break;
 		stream_next_epoch(r->stream);

@@ -7,19 +7,28 @@
 #include <stdint.h>
 
 #include "bpf/event.h"
+#include "profiler/calltree.h"
 
 struct completer;
 struct held_sample;
 struct kallsyms;
+struct namer;
 struct procmap;
 struct stacks;
 struct stream;
 struct unwind_job;
 
+#define RESOLVE_ANON 64
+
+/* Of a frame: the namer was told of it as a leaf, and as a return address. */
+#define RESOLVE_ASKED_LEAF   1
+#define RESOLVE_ASKED_RETURN 2
+
 /**
  * struct resolver - what resolving needs, all of it the caller's
  * @kallsyms: NULL when the kernel hides its symbols
  * @completer: NULL where the walker has no tables
+ * @namer: NULL where functions stay without names
  * @kernel_addresses: offsets of kernel frames are raw addresses
  * @unresolved: counts stacks given up because nothing was known of them or a table was full
  * @outcomes: counts samples with a user stack, by STACK_HOW() and STACK_END() of it
@@ -32,6 +41,7 @@ struct resolver {
 	struct stacks *stacks;
 	struct stream *stream;
 	struct completer *completer;
+	struct namer *namer;
 	bool kernel_addresses;
 	uint64_t unresolved;
 	uint64_t outcomes[STACK_HOWS][STACK_ENDS];
@@ -42,6 +52,14 @@ struct resolver {
 	uint32_t end_mapping[STACK_ENDS];
 	uint32_t last_module_mapping;
 	char last_module[64];
+	struct {
+		uint64_t process; /* serial */
+		const struct region *region;
+		uint32_t generation;
+		uint32_t epoch;
+		uint32_t mapping;
+	} anon[RESOLVE_ANON]; /* mappings of memory without a file, as they were used last */
+	uint8_t asked[CALLTREE_FRAMES]; /* by frame of this epoch: RESOLVE_ASKED_* */
 };
 
 /** resolve_sample() - resolve a sample and append it to the stream */

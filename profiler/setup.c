@@ -141,21 +141,34 @@ static void open_kallsyms(struct recorder *r)
 			    strerror(-error));
 }
 
-/* Without it stacks are as far as frame pointers go: that is said, and the run goes on. */
-static int open_completer(struct recorder *r)
+/*
+ * What the jail is asked for. Without it stacks are as far as frame pointers go, and functions stay
+ * without names: that is said, and the run goes on.
+ */
+static int open_unwinder(struct recorder *r)
 {
+	enum call_graph how = r->options->call_graph;
+	bool tables = how == CALL_GRAPH_AUTO || how == CALL_GRAPH_DWARF;
 	int error;
 
-	if (r->options->call_graph != CALL_GRAPH_AUTO && r->options->call_graph != CALL_GRAPH_DWARF)
+	if (!tables && r->options->no_names)
 		return 0;
-	error = completer_open(&r->completer, r->sampler, r->procmap, r->plan.cpu_limit,
-			       r->plan.n_events, &r->completer_fd);
-	if (error == -ENOENT)
-		plan_notice(&r->plan, "stacks of programs without frame pointers stay short: "
-				      "profiler-jail is not installed beside profiler");
-	else if (error)
-		return error;
-	return error ? 0 : setup_watch(r, r->completer_fd, EPOLLIN);
+	r->unwinder_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = r->unwinder_fd < 0 ? -errno : 0;
+	if (!error)
+		error = unwinder_start(&r->unwinder, sampler_shards_fd(r->sampler), r->unwinder_fd);
+	if (error == -ENOENT) {
+		plan_notice(&r->plan,
+			    "functions of programs stay without names, and stacks without frame "
+			    "pointers short: profiler-jail is not installed beside profiler");
+		return 0;
+	}
+	if (!error && tables)
+		error = completer_open(&r->completer, r->sampler, r->procmap, r->unwinder,
+				       r->plan.cpu_limit, r->plan.n_events);
+	if (!error && !r->options->no_names)
+		error = namer_open(&r->namer, r->unwinder, r->stream, r->procmap);
+	return error ? error : setup_watch(r, r->unwinder_fd, EPOLLIN);
 }
 
 static int open_tables(struct recorder *r)
@@ -191,6 +204,7 @@ static void connect_stages(struct recorder *r)
 		.stacks = r->stacks,
 		.stream = r->stream,
 		.completer = r->completer,
+		.namer = r->namer,
 		.kernel_addresses = r->options->kernel_addresses,
 	};
 	r->drain.sampler = r->sampler;
@@ -199,7 +213,9 @@ static void connect_stages(struct recorder *r)
 	r->drain.kallsyms = r->kallsyms;
 	r->drain.stacks = r->stacks;
 	r->drain.resolver = &r->resolver;
+	r->drain.unwinder = r->unwinder;
 	r->drain.completer = r->completer;
+	r->drain.namer = r->namer;
 	r->drain.cpus = r->plan.cpu_limit;
 }
 
@@ -265,9 +281,9 @@ static int open_stages(struct recorder *r, char *err, size_t err_bytes)
 	if (error)
 		return error;
 	open_kallsyms(r);
-	error = open_completer(r);
+	error = open_tables(r);
 	if (!error)
-		error = open_tables(r);
+		error = open_unwinder(r);
 	if (!error)
 		error = setup_watch_rings(r);
 	connect_stages(r);
@@ -283,7 +299,7 @@ int record_open(struct recorder **ret, const struct options *options, char *err,
 	if (r) {
 		r->options = options;
 		r->output.fd = -1;
-		r->epoll_fd = r->signal_fd = r->output_failed_fd = -1;
+		r->epoll_fd = r->signal_fd = r->output_failed_fd = r->unwinder_fd = -1;
 		error = open_stages(r, err, err_bytes);
 	}
 	if (error) {
@@ -309,7 +325,9 @@ void record_close(struct recorder *r)
 	if (r->command.pid) /* never released: the closed pipe ends it */
 		command_stop(&r->command);
 	session_close(r->session);
+	unwinder_stop(r->unwinder);
 	completer_close(r->completer);
+	namer_close(r->namer);
 	sampler_free(r->sampler);
 	sideband_free(r->sideband);
 	procmap_free(r->procmap);
@@ -328,6 +346,7 @@ void record_close(struct recorder *r)
 	close_fd(r->epoll_fd);
 	close_fd(r->signal_fd);
 	close_fd(r->output_failed_fd);
+	close_fd(r->unwinder_fd);
 	free(r->cputime_start);
 	free(r->cputime_now);
 	free(r->rows);

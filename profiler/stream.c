@@ -20,6 +20,7 @@
 #include "profiler/calltree.h"
 #include "profiler/column.h"
 #include "profiler/handoff.h"
+#include "profiler/name_table.h"
 #include "profiler/string_table.h"
 #include "profiler/wire.h"
 #include "proto/packet.h"
@@ -40,11 +41,15 @@ enum {
 	MAPPING_BUILD_ID = 4,
 	MAPPING_FILE_OFFSET = 5,
 	MAPPING_SIZE = 6,
+	MAPPING_PROCESS = 7,
+	MAPPING_GENERATION = 8,
 	PROCESS_ID = 1,
 	PROCESS_PID = 2,
 	PROCESS_PARENT_PID = 3,
 	PROCESS_COMM = 4,
 	PROCESS_START_NS = 5,
+	PROCESS_CGROUP = 6,
+	PROCESS_INNER_PID = 7,
 	THREAD_ID = 1,
 	THREAD_TID = 2,
 	THREAD_PROCESS = 3,
@@ -92,6 +97,7 @@ struct stream {
 	uint64_t packets_dropped;
 	struct string_table *strings;
 	struct calltree *calltree;
+	struct name_table names;
 	struct buffer definitions; /* mappings, processes and threads, encoded */
 	struct buffer message;	   /* work space: one message inside the packet */
 	struct buffer packet;	   /* work space: the packet's content */
@@ -149,6 +155,7 @@ void stream_free(struct stream *st)
 	free(st->used);
 	string_table_free(st->strings);
 	calltree_free(st->calltree);
+	name_table_release(&st->names);
 	buffer_free(&st->definitions);
 	buffer_free(&st->message);
 	buffer_free(&st->packet);
@@ -187,18 +194,21 @@ uint32_t stream_mapping(struct stream *st, const struct stream_mapping *m)
 		wire_field_bytes(&st->message, MAPPING_BUILD_ID, m->build_id, m->build_id_bytes);
 	wire_field_varint(&st->message, MAPPING_FILE_OFFSET, m->file_offset);
 	wire_field_varint(&st->message, MAPPING_SIZE, m->size);
+	wire_field_varint(&st->message, MAPPING_PROCESS, m->process);
+	wire_field_varint(&st->message, MAPPING_GENERATION, m->generation);
 	end_definition(st, DEFINITIONS_MAPPING);
 	return st->last_mapping;
 }
 
-uint32_t stream_process(struct stream *st, uint32_t pid, uint32_t parent_pid, const char *comm,
-			uint64_t start_ns)
+uint32_t stream_process(struct stream *st, const struct stream_process *p)
 {
 	wire_field_varint(&st->message, PROCESS_ID, ++st->last_process);
-	wire_field_varint(&st->message, PROCESS_PID, pid);
-	wire_field_varint(&st->message, PROCESS_PARENT_PID, parent_pid);
-	wire_field_varint(&st->message, PROCESS_COMM, stream_string(st, comm));
-	wire_field_varint(&st->message, PROCESS_START_NS, start_ns);
+	wire_field_varint(&st->message, PROCESS_PID, p->pid);
+	wire_field_varint(&st->message, PROCESS_PARENT_PID, p->parent_pid);
+	wire_field_varint(&st->message, PROCESS_COMM, stream_string(st, p->comm));
+	wire_field_varint(&st->message, PROCESS_START_NS, p->start_ns);
+	wire_field_varint(&st->message, PROCESS_CGROUP, stream_string(st, p->cgroup));
+	wire_field_varint(&st->message, PROCESS_INNER_PID, p->inner_pid);
 	end_definition(st, DEFINITIONS_PROCESS);
 	return st->last_process;
 }
@@ -242,7 +252,17 @@ static size_t block_size(const struct block *b)
 static size_t packet_size(const struct stream *st)
 {
 	return st->block_bytes + st->definitions.size + calltree_pending_bytes(st->calltree) +
-	       string_table_pending_bytes(st->strings);
+	       string_table_pending_bytes(st->strings) + name_table_bytes(&st->names);
+}
+
+bool stream_name(struct stream *st, const struct stream_name *name)
+{
+	uint32_t function = name->function ? stream_string(st, name->function) : 0;
+
+	if (name->function && !function)
+		return false;
+	name_table_add(&st->names, name->mapping, name->start, name->end, function, name->unknown);
+	return true;
 }
 
 void stream_sample(struct stream *st, const struct stream_sample *s)
@@ -271,8 +291,7 @@ void stream_sample(struct stream *st, const struct stream_sample *s)
 	st->block_bytes += block_size(b) - before;
 	if (!st->opened_ns)
 		st->opened_ns = s->time_ns;
-	if (packet_size(st) >= PACKET_TARGET)
-		stream_flush(st, NULL);
+	stream_flush_full(st);
 }
 
 static void clear_block(struct block *b)
@@ -317,6 +336,7 @@ static void encode_definitions(struct stream *st)
 	m->failed |= st->definitions.failed;
 	buffer_clear(&st->definitions);
 	calltree_encode(st->calltree, m);
+	name_table_encode(&st->names, m);
 	if (m->size)
 		wire_field_bytes(&st->packet, PACKET_DEFINITIONS, m->data, m->size);
 	st->packet.failed |= m->failed;
@@ -379,7 +399,7 @@ bool stream_flush(struct stream *st, const Profiler__Ledger *ledger)
 {
 	bool pushed;
 
-	if (!st->used_count && !ledger)
+	if (!st->used_count && !st->names.count && !ledger)
 		return true;
 	buffer_clear(&st->packet);
 	encode_messages(st, ledger);
@@ -406,6 +426,12 @@ bool stream_flush(struct stream *st, const Profiler__Ledger *ledger)
 	return pushed;
 }
 
+void stream_flush_full(struct stream *st)
+{
+	if (packet_size(st) >= PACKET_TARGET)
+		stream_flush(st, NULL);
+}
+
 uint64_t stream_age_ns(const struct stream *st, uint64_t now_ns)
 {
 	return st->opened_ns && now_ns > st->opened_ns ? now_ns - st->opened_ns : 0;
@@ -413,12 +439,12 @@ uint64_t stream_age_ns(const struct stream *st, uint64_t now_ns)
 
 void stream_next_epoch(struct stream *st)
 {
-	if (st->used_count)
-		stream_flush(st, NULL);
+	stream_flush(st, NULL);
 	st->epoch++;
 	st->header_due = true;
 	string_table_clear(st->strings);
 	calltree_clear(st->calltree);
+	name_table_clear(&st->names);
 	buffer_clear(&st->definitions);
 	st->last_mapping = 0;
 	st->last_process = 0;

@@ -38,6 +38,32 @@ struct stream_mapping {
 	size_t build_id_bytes;
 	uint64_t file_offset;
 	uint64_t size;
+	uint32_t process; /* id; of memory without a file, whose it is */
+	uint32_t generation;
+};
+
+/**
+ * struct stream_name - what an entry of Names says
+ * @mapping: id, of this epoch; stands for its file, or its process's memory
+ * @start, @end: offsets as in its frames
+ * @function: NULL: unknown, for the reason @unknown (PROFILER__NAMES__UNKNOWN__*)
+ */
+struct stream_name {
+	uint32_t mapping;
+	uint64_t start;
+	uint64_t end;
+	const char *function;
+	uint32_t unknown;
+};
+
+/** struct stream_process - what a Process message says */
+struct stream_process {
+	uint32_t pid;
+	uint32_t parent_pid;
+	uint32_t inner_pid;
+	const char *comm;
+	const char *cgroup; /* "" when it is not known */
+	uint64_t start_ns;
 };
 
 /**
@@ -64,9 +90,15 @@ uint32_t stream_string(struct stream *st, const char *value);
 /** stream_mapping() - define a mapping; returns its id */
 uint32_t stream_mapping(struct stream *st, const struct stream_mapping *m);
 
+/**
+ * stream_name() - say what code is
+ *
+ * Goes with the packet that is being filled. Returns false when the epoch's strings are full.
+ */
+bool stream_name(struct stream *st, const struct stream_name *name);
+
 /** stream_process() - define a process; returns its id */
-uint32_t stream_process(struct stream *st, uint32_t pid, uint32_t parent_pid, const char *comm,
-			uint64_t start_ns);
+uint32_t stream_process(struct stream *st, const struct stream_process *p);
 
 /** stream_thread() - define a thread of a process of this epoch; returns its id */
 uint32_t stream_thread(struct stream *st, uint32_t tid, uint32_t process, const char *comm);
@@ -90,6 +122,9 @@ void stream_sample(struct stream *st, const struct stream_sample *sample);
  * or there was none, false when it had to be dropped.
  */
 bool stream_flush(struct stream *st, const Profiler__Ledger *ledger);
+
+/** stream_flush_full() - the same if the packet has grown to its size: ids are to be taken after */
+void stream_flush_full(struct stream *st);
 
 /** stream_age_ns() - how long before @now_ns the packet that is being filled was begun, 0: empty */
 uint64_t stream_age_ns(const struct stream *st, uint64_t now_ns);

@@ -15,34 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include "profiler/htable.h"
-#include "profiler/openfile.h"
+#include "profiler/known_files.h"
+#include "profiler/name_job.h"
 #include "profiler/spsc.h"
 #include "profiler/unwind_memory.h"
 
-/* Files that the jail was told of and that are remembered here; the oldest makes room. */
-#define FILES_KNOWN 512
-
 /* A walk asks for one file after the other. */
 #define WALK_FILES_MAX 64
-
-#if defined(__aarch64__)
-#define MACHINE	  183 /* EM_AARCH64 */
-#define SP_NUMBER 31
-#else
-#define MACHINE	  62 /* EM_X86_64 */
-#define SP_NUMBER 7
-#endif
-
-struct known_file {
-	uint64_t key; /* 0: unused */
-	uint32_t id;  /* of this place: index + 1, and FILES_KNOWN more with each new tenant */
-	bool refused;
-	enum jail_kind kind; /* once it was sent; JAIL_KIND_TABLES before */
-};
 
 struct unwinder {
 	pthread_t thread;
@@ -53,123 +34,11 @@ struct unwinder {
 	_Atomic bool stopping;
 	struct spsc asked;
 	struct spsc done;
-	uint32_t seeds[2];
-	uint32_t next_place;
-	struct known_file files[FILES_KNOWN];
+	struct known_files *files;
 	struct jail_mapping *mappings; /* of the walk that is asked for */
 	/* Read by the drain thread. */
 	const char *_Atomic obstacle;
-	_Atomic uint64_t walks, walks_failed, pages, files_refused;
-	_Atomic uint64_t jail_counts[sizeof(struct jail_stats) / sizeof(uint64_t)];
 };
-
-static void add(_Atomic uint64_t *counter)
-{
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-/*
- * What tells a file from all others; seeded, so that nobody can make two alike. A build id is only
- * what a file says of itself, so the path counts too.
- */
-static uint64_t file_key(const struct unwinder *u, const struct unwind_job *job,
-			 const struct unwind_source *s)
-{
-	const char *path = job->texts + s->path;
-	const uint64_t inode[] = { s->inode, s->dev_major, s->dev_minor, s->kind };
-	uint32_t half[2];
-
-	for (int i = 0; i < 2; i++) {
-		half[i] = htable_hash(u->seeds[i], path, strlen(path));
-		half[i] = htable_hash(half[i], inode, sizeof(inode));
-		half[i] = htable_hash(half[i], s->build_id, s->build_id_size);
-	}
-	return ((uint64_t)half[0] << 32 | half[1]) | 1;
-}
-
-static struct known_file *know_file(struct unwinder *u, const struct unwind_job *job,
-				    const struct unwind_source *s)
-{
-	uint64_t key = file_key(u, job, s);
-	struct known_file *f;
-
-	for (uint32_t i = 0; i < FILES_KNOWN; i++)
-		if (u->files[i].key == key)
-			return &u->files[i];
-	f = &u->files[u->next_place++ % FILES_KNOWN];
-	if (f->key)
-		(void)jail_forget(u->jail, f->id);
-	*f = (struct known_file){ .key = key, .id = f->id ? f->id + FILES_KNOWN : u->next_place };
-	return f;
-}
-
-static struct known_file *file_by_id(struct unwinder *u, uint32_t id)
-{
-	struct known_file *f = &u->files[(id - 1) % FILES_KNOWN];
-
-	return id && f->id == id ? f : NULL;
-}
-
-/* After these the same question would have the same end. */
-static bool hopeless(int error)
-{
-	return error == -EPIPE || error == -ETIMEDOUT || error == -EPROTO || error == -ENOEXEC;
-}
-
-static void refuse(struct unwinder *u, struct known_file *f)
-{
-	if (!f->refused)
-		add(&u->files_refused);
-	f->refused = true;
-}
-
-static int open_source(const struct unwind_job *job, const struct unwind_source *s, bool *certain)
-{
-	const struct openfile_mapping map = {
-		.pid = job->pid,
-		.start = s->start,
-		.end = s->end,
-		.path = job->texts + s->path,
-		.inode = s->inode,
-		.dev_major = s->dev_major,
-		.dev_minor = s->dev_minor,
-	};
-
-	*certain = true;
-	return s->kind == MAPPED_VDSO ? openfile_vdso() : openfile_open(&map, certain);
-}
-
-/* Opens the file and gives it to the jail; a file that is not the one that was mapped is refused.
- */
-static int send_file(struct unwinder *u, const struct unwind_job *job, struct unwind_source *s,
-		     struct known_file *f)
-{
-	struct jail_file_answer answer;
-	bool certain, same;
-	int fd = open_source(job, s, &certain), error;
-
-	if (fd < 0)
-		return fd;
-	error = jail_file(u->jail, f->id, fd, &answer);
-	close(fd);
-	if (error) {
-		if (hopeless(error))
-			refuse(u, f);
-		return error;
-	}
-	same = !s->build_id_size || (answer.build_id_size == s->build_id_size &&
-				     !memcmp(answer.build_id, s->build_id, s->build_id_size));
-	if (!same || (!certain && !s->build_id_size)) {
-		/* Another file of the name; the next process that has the right one may be alive.
-		 */
-		(void)jail_forget(u->jail, f->id);
-		return -ENOENT;
-	}
-	f->kind = (enum jail_kind)answer.kind;
-	s->read_id_size = answer.build_id_size;
-	memcpy(s->read_id, answer.build_id, answer.build_id_size);
-	return 0;
-}
 
 static int ask_page(struct unwinder *u, struct unwind_job *job, struct known_file *f,
 		    struct jail_page *ret)
@@ -178,7 +47,7 @@ static int ask_page(struct unwinder *u, struct unwind_job *job, struct known_fil
 
 	if (error != -ENOENT)
 		return error;
-	error = send_file(u, job, &job->source[0], f);
+	error = known_files_send(u->files, job, &job->source[0], f);
 	if (error || f->kind != JAIL_KIND_TABLES)
 		return error;
 	return jail_page(u->jail, f->id, job->want.page, ret);
@@ -205,29 +74,26 @@ static int copy_table(struct unwind_job *job, const struct jail_page *page)
 
 static void do_page(struct unwinder *u, struct unwind_job *job)
 {
-	struct known_file *f = know_file(u, job, &job->source[0]);
+	struct known_file *f = known_files_get(u->files, job, &job->source[0]);
 	struct jail_page page = { 0 };
 	int error = 0;
 
 	job->state = UNWIND_PAGE_MISSING;
 	if (!f->refused && f->kind == JAIL_KIND_TABLES)
 		error = ask_page(u, job, f, &page);
-	if (error == -EPERM) { /* there is no jail: what frame pointers give is all there is */
-		atomic_store_explicit(&u->obstacle, jail_obstacle(u->jail), memory_order_release);
+	if (error == -EPERM) /* there is no jail: what frame pointers give is all there is */
 		f->kind = JAIL_KIND_FRAME_POINTERS;
-	}
 	job->whole_file = f->refused || f->kind != JAIL_KIND_TABLES;
 	if (f->refused) {
 		job->state = UNWIND_PAGE_REFUSED;
 	} else if (f->kind != JAIL_KIND_TABLES) {
 		job->state = f->kind == JAIL_KIND_BARE ? UNWIND_PAGE_UNTOLD : UNWIND_PAGE_BARE;
-	} else if (hopeless(error)) { /* this page, or what the jail did with it */
+	} else if (known_files_hopeless(error)) { /* this page, or what the jail did with it */
 		job->state = UNWIND_PAGE_REFUSED;
 		job->whole_file = error != -ENOEXEC;
 		if (job->whole_file)
-			refuse(u, f);
+			f->refused = true;
 	} else if (!error) {
-		add(&u->pages);
 		if (!page.row_count)
 			job->state = UNWIND_PAGE_BARE;
 		else if (!copy_table(job, &page))
@@ -247,7 +113,7 @@ static uint32_t list_mappings(struct unwinder *u, const struct unwind_job *job)
 
 	for (uint32_t i = 0; i < job->sources && n < JAIL_MAPPINGS_MAX; i++) {
 		const struct unwind_source *s = &job->source[i];
-		const struct known_file *f = has_file(s) ? know_file(u, job, s) : NULL;
+		const struct known_file *f = has_file(s) ? known_files_get(u->files, job, s) : NULL;
 
 		u->mappings[n++] = (struct jail_mapping){
 			.start = s->start,
@@ -264,17 +130,17 @@ static uint32_t list_mappings(struct unwinder *u, const struct unwind_job *job)
 /* The jail asks for this file. Returns 0 when it makes sense to ask again. */
 static int send_by_id(struct unwinder *u, struct unwind_job *job, uint32_t id)
 {
-	struct known_file *f = file_by_id(u, id);
+	struct known_file *f = known_files_by_id(u->files, id);
 	int error = -EPROTO;
 	bool sent = false;
 
 	for (uint32_t i = 0; f && i < job->sources; i++) {
 		struct unwind_source *s = &job->source[i];
 
-		if (!has_file(s) || file_key(u, job, s) != f->key)
+		if (!has_file(s) || !known_files_is(u->files, f, job, s))
 			continue;
 		if (!sent)
-			error = send_file(u, job, s, f);
+			error = known_files_send(u->files, job, s, f);
 		sent = true;
 		s->gone = error != 0;
 	}
@@ -296,6 +162,8 @@ static enum stack_end end_of(enum jail_end end)
 		return STACK_MAX_FRAMES;
 	case JAIL_END_BAD:
 		return STACK_BAD_FRAME;
+	case JAIL_END_DOUBTFUL:
+		return STACK_CHAIN_END;
 	default:
 		return STACK_REFUSED;
 	}
@@ -304,11 +172,11 @@ static enum stack_end end_of(enum jail_end end)
 static int ask_walk(struct unwinder *u, struct unwind_job *job, struct jail_stack *ret)
 {
 	struct jail_walk walk = {
-		.machine = MACHINE,
+		.machine = JAIL_MACHINE,
 		.mappings = u->mappings,
 		.stack = job->stack,
 		.stack_bytes = job->stack_bytes,
-		.stack_address = job->registers[SP_NUMBER],
+		.stack_address = job->registers[SNAPSHOT_SP],
 	};
 	int error = 0;
 
@@ -328,14 +196,10 @@ static void do_walk(struct unwinder *u, struct unwind_job *job)
 	struct jail_stack stack;
 	int error = ask_walk(u, job, &stack);
 
-	if (error == -EPERM)
-		atomic_store_explicit(&u->obstacle, jail_obstacle(u->jail), memory_order_release);
 	job->frame = error ? NULL : malloc(stack.count * sizeof(*job->frame));
 	if (!job->frame) {
-		add(&u->walks_failed);
 		return;
 	}
-	add(&u->walks);
 	memcpy(job->frame, stack.frames, stack.count * sizeof(*job->frame));
 	job->frame[0] = job->leaf;
 	job->frames = stack.count;
@@ -364,17 +228,10 @@ static void do_job(struct unwinder *u, struct unwind_job *job)
 	case JOB_SHARD:
 		do_shard(u, job);
 		break;
+	case JOB_NAMES:
+		name_job_do(u->jail, u->files, job);
+		break;
 	}
-}
-
-static void publish_jail_stats(struct unwinder *u)
-{
-	const struct jail_stats stats = jail_stats(u->jail);
-	uint64_t counts[sizeof(stats) / sizeof(uint64_t)];
-
-	memcpy(counts, &stats, sizeof(stats));
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		atomic_store_explicit(&u->jail_counts[i], counts[i], memory_order_relaxed);
 }
 
 static void *run(void *argument)
@@ -392,7 +249,7 @@ static void *run(void *argument)
 			continue;
 		}
 		do_job(u, job);
-		publish_jail_stats(u);
+		atomic_store_explicit(&u->obstacle, jail_obstacle(u->jail), memory_order_release);
 		/* There is room: no more jobs are on their way than a queue holds. */
 		(void)spsc_push(&u->done, job);
 		n = 1;
@@ -416,16 +273,17 @@ int unwinder_start(struct unwinder **ret, int shards_fd, int done_fd)
 	u->wake_fd = eventfd(0, EFD_CLOEXEC);
 	u->mappings = calloc(JAIL_MAPPINGS_MAX, sizeof(*u->mappings));
 	error = u->wake_fd < 0 ? -errno : u->mappings ? 0 : -ENOMEM;
-	if (!error && getrandom(u->seeds, sizeof(u->seeds), 0) != (ssize_t)sizeof(u->seeds))
-		error = -errno;
 	if (!error)
 		error = jail_open(&u->jail, NULL);
+	if (!error)
+		error = known_files_open(&u->files, u->jail);
 	if (!error)
 		error = -pthread_create(&u->thread, NULL, run, u);
 	if (error) {
 		jail_free(u->jail);
 		if (u->wake_fd >= 0)
 			close(u->wake_fd);
+		known_files_free(u->files);
 		free(u->mappings);
 		free(u);
 		return error;
@@ -449,6 +307,7 @@ void unwinder_stop(struct unwinder *u)
 	while ((job = spsc_pop(&u->done)))
 		unwind_job_free(job);
 	close(u->wake_fd);
+	known_files_free(u->files);
 	free(u->mappings);
 	free(u);
 }
@@ -471,22 +330,6 @@ struct unwind_job *unwinder_pop(struct unwinder *u)
 const char *unwinder_obstacle(const struct unwinder *u)
 {
 	return atomic_load_explicit(&u->obstacle, memory_order_acquire);
-}
-
-struct unwinder_stats unwinder_stats(const struct unwinder *u)
-{
-	struct unwinder_stats s = {
-		.walks = atomic_load_explicit(&u->walks, memory_order_relaxed),
-		.walks_failed = atomic_load_explicit(&u->walks_failed, memory_order_relaxed),
-		.pages = atomic_load_explicit(&u->pages, memory_order_relaxed),
-		.files_refused = atomic_load_explicit(&u->files_refused, memory_order_relaxed),
-	};
-	uint64_t counts[sizeof(s.jail) / sizeof(uint64_t)];
-
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		counts[i] = atomic_load_explicit(&u->jail_counts[i], memory_order_relaxed);
-	memcpy(&s.jail, counts, sizeof(counts));
-	return s;
 }
 
 struct unwind_job *unwind_job_new(enum unwind_job_kind kind, uint32_t sources, uint32_t texts_bytes,
@@ -514,5 +357,7 @@ void unwind_job_free(struct unwind_job *job)
 		return;
 	free(job->frame);
 	free((void *)(uintptr_t)job->table.rules);
+	free(job->names.stretch);
+	free(job->names.texts);
 	free(job);
 }

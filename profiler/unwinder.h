@@ -15,6 +15,7 @@
 #include "jail/jailwire.h"
 #include "profiler/image.h"
 #include "profiler/jail.h"
+#include "profiler/jitfile.h"
 #include "profiler/unwind_files.h"
 #include "profiler/unwind_tables.h"
 
@@ -24,6 +25,7 @@ enum unwind_job_kind {
 	JOB_WALK,  /* walk a snapshot */
 	JOB_PAGE,  /* compile a page of tables */
 	JOB_SHARD, /* make or drop a shard of the walker's memory */
+	JOB_NAMES, /* look functions up */
 };
 
 /* A mapping to be opened, self-contained: nothing of the drain thread's is touched. */
@@ -44,9 +46,34 @@ struct unwind_source {
 };
 
 /**
+ * struct unwind_names - places in one file, and which functions they are in
+ * @place: offsets, or addresses in memory without a file; ascending, no two alike
+ * @of_code: the source is what the maker of code at run time has written: a jitdump, or of kind
+ * MAPPED_ANON: the perf map of @process, or if there is none of @parent, where that is not all 0
+ * @map: which map it was, all 0 for none; also asked for without any place
+ * @unknown: PROFILER__NAMES__UNKNOWN__*, why there are no stretches
+ * @hopeless: and that is how it stays
+ * @stretch: some of the places, as in jailwire.h; sorted; allocated with the answer, as @texts
+ */
+struct unwind_names {
+	uint64_t *place;
+	uint32_t places;
+	uint32_t stretches;
+	bool of_code;
+	struct jitfile_process process;
+	struct jitfile_process parent;
+	struct jitfile_state map;
+	uint32_t unknown;
+	bool hopeless;
+	struct jail_stretch *stretch;
+	char *texts;
+	uint32_t text_bytes;
+};
+
+/**
  * struct unwind_job - a question and its answer
  * @pid: whose mappings @source are
- * @sources: executable mappings by start: of a walk all, of a page the one
+ * @sources: executable mappings by start: of a walk all, otherwise the one
  * @texts: paths, 0-terminated
  *
  * @leaf: address of the leaf; the one in @registers, to look it up by, may be one less
@@ -79,14 +106,9 @@ struct unwind_job {
 
 	/* JOB_SHARD */
 	struct unwind_shard_job shard;
-};
 
-struct unwinder_stats {
-	uint64_t walks; /* answered */
-	uint64_t walks_failed;
-	uint64_t pages; /* compiled */
-	uint64_t files_refused;
-	struct jail_stats jail;
+	/* JOB_NAMES: one source, a jitdump's mapping too, or of kind MAPPED_ANON */
+	struct unwind_names names;
 };
 
 /**
@@ -112,9 +134,6 @@ struct unwind_job *unwinder_pop(struct unwinder *u);
 /** unwinder_obstacle() - why there is no jail, in one line; NULL while nothing is known to be wrong
  */
 const char *unwinder_obstacle(const struct unwinder *u);
-
-/** unwinder_stats() - since the start; each count by itself is right */
-struct unwinder_stats unwinder_stats(const struct unwinder *u);
 
 /**
  * unwind_job_new() - a job with room

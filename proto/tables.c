@@ -10,6 +10,7 @@
  *   mappings, processes, threads  id
  *   frames                        mapping
  *   nodes                         frame
+ *   names                         mapping
  *
  * Strings and build ids lie behind one another in one more region, the text.
  *
@@ -39,6 +40,7 @@ static const struct {
 	[TABLE_THREADS] = { sizeof(struct table_thread), TABLES_MAX_OTHERS },
 	[TABLE_FRAMES] = { sizeof(struct table_frame), TABLES_MAX_FRAMES },
 	[TABLE_NODES] = { sizeof(struct table_node), TABLES_MAX_NODES },
+	[TABLE_NAMES] = { sizeof(struct table_name), TABLES_MAX_NAMES },
 };
 
 struct tables {
@@ -155,6 +157,11 @@ const struct table_node *tables_node(const struct tables *t, uint32_t id)
 	return e && e->frame ? e : NULL;
 }
 
+const struct table_name *tables_name(const struct tables *t, uint32_t number)
+{
+	return number ? entry(t, TABLE_NAMES, number) : NULL;
+}
+
 static bool valid_id(enum table table, uint64_t id)
 {
 	return id && id < table_kinds[table].max;
@@ -214,6 +221,7 @@ static bool check_mappings(const Profiler__Definitions *d, uint32_t end)
 
 		if (!new_id(TABLE_MAPPINGS, &end, m->id) ||
 		    !valid_reference(TABLE_STRINGS, m->path) ||
+		    !valid_reference(TABLE_PROCESSES, m->process) ||
 		    m->build_id.len > TABLES_MAX_BUILD_ID)
 			return false;
 	}
@@ -224,7 +232,8 @@ static bool check_processes(const Profiler__Definitions *d, uint32_t end)
 {
 	for (size_t i = 0; i < d->n_process; i++)
 		if (!new_id(TABLE_PROCESSES, &end, d->process[i]->id) ||
-		    !valid_reference(TABLE_STRINGS, d->process[i]->comm))
+		    !valid_reference(TABLE_STRINGS, d->process[i]->comm) ||
+		    !valid_reference(TABLE_STRINGS, d->process[i]->cgroup))
 			return false;
 	return true;
 }
@@ -270,9 +279,30 @@ static bool check_nodes(const Profiler__Nodes *nodes, uint32_t end)
 	return true;
 }
 
+static bool check_names(const Profiler__Names *names, uint32_t end)
+{
+	size_t n = names->n_mapping;
+	uint64_t start = 0;
+
+	if (!new_range(TABLE_NAMES, end, end, n) || names->n_size != n ||
+	    (names->n_start_delta && names->n_start_delta != n) ||
+	    (names->n_function && names->n_function != n) ||
+	    (names->n_unknown && names->n_unknown != n))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (names->n_start_delta)
+			start += (uint64_t)names->start_delta[i];
+		if (!valid_id(TABLE_MAPPINGS, names->mapping[i]) || !names->size[i] ||
+		    names->size[i] > UINT64_MAX - start ||
+		    (names->n_function && !valid_reference(TABLE_STRINGS, names->function[i])))
+			return false;
+	}
+	return true;
+}
+
 int tables_check(const struct tables *t, uint32_t epoch, const Profiler__Definitions *d)
 {
-	static const uint32_t none[TABLE_COUNT] = { 1, 1, 1, 1, 1, 1 };
+	static const uint32_t none[TABLE_COUNT] = { 1, 1, 1, 1, 1, 1, 1 };
 	const uint32_t *end = epoch == t->epoch ? t->end : none;
 	size_t text = epoch == t->epoch ? t->text.used : 0;
 
@@ -281,6 +311,7 @@ int tables_check(const struct tables *t, uint32_t epoch, const Profiler__Definit
 	    !check_threads(d, end[TABLE_THREADS]) ||
 	    (d->frames && !check_frames(d->frames, end[TABLE_FRAMES])) ||
 	    (d->nodes && !check_nodes(d->nodes, end[TABLE_NODES])) ||
+	    (d->names && !check_names(d->names, end[TABLE_NAMES])) ||
 	    text_bytes(d) > TABLES_MAX_TEXT - text)
 		return -EBADMSG;
 	return 0;
@@ -344,6 +375,8 @@ static int apply_mappings(struct tables *t, const Profiler__Definitions *d)
 			.build_id = t->text.base + add_text(t, &m->build_id),
 			.file_offset = m->file_offset,
 			.size = m->size,
+			.process = m->process,
+			.generation = m->generation,
 		};
 	}
 	return 0;
@@ -364,6 +397,8 @@ static int apply_processes(struct tables *t, const Profiler__Definitions *d)
 			.parent_pid = p->parent_pid,
 			.comm = p->comm,
 			.start_ns = p->start_ns,
+			.cgroup = p->cgroup,
+			.inner_pid = p->inner_pid,
 		};
 	}
 	return 0;
@@ -424,6 +459,28 @@ static int apply_nodes(struct tables *t, const Profiler__Nodes *nodes)
 	return 0;
 }
 
+static int apply_names(struct tables *t, const Profiler__Names *names)
+{
+	uint32_t first = t->end[TABLE_NAMES];
+	struct table_name *e = grow(t, TABLE_NAMES, first + (uint32_t)names->n_mapping);
+	uint64_t start = 0;
+
+	if (!e)
+		return -ENOMEM;
+	for (size_t i = 0; i < names->n_mapping; i++) {
+		if (names->n_start_delta)
+			start += (uint64_t)names->start_delta[i];
+		e[first + i] = (struct table_name){
+			.start = start,
+			.size = names->size[i],
+			.mapping = names->mapping[i],
+			.function = names->n_function ? names->function[i] : 0,
+			.unknown = names->n_unknown ? names->unknown[i] : 0,
+		};
+	}
+	return 0;
+}
+
 int tables_apply(struct tables *t, uint32_t epoch, const Profiler__Definitions *d)
 {
 	int err = 0;
@@ -447,5 +504,7 @@ int tables_apply(struct tables *t, uint32_t epoch, const Profiler__Definitions *
 		err = apply_frames(t, d->frames);
 	if (!err && d->nodes && d->nodes->n_parent_back)
 		err = apply_nodes(t, d->nodes);
+	if (!err && d->names && d->names->n_mapping)
+		err = apply_names(t, d->names);
 	return err;
 }

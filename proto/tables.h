@@ -37,6 +37,7 @@
 #define TABLES_MAX_NODES   (1u << 24)
 #define TABLES_MAX_FRAMES  (1u << 22)
 #define TABLES_MAX_STRINGS (1u << 22)
+#define TABLES_MAX_NAMES   (1u << 22)
 #define TABLES_MAX_OTHERS  (1u << 20) /* mappings, processes, threads */
 
 /* Most bytes of strings and build ids in one epoch. */
@@ -54,6 +55,8 @@ struct table_mapping {
 	const uint8_t *build_id;
 	uint64_t file_offset;
 	uint64_t size;
+	uint32_t process;    /* process id, 0 unless it is one's own memory */
+	uint32_t generation; /* grows when other code may have come there */
 };
 
 struct table_process {
@@ -62,6 +65,8 @@ struct table_process {
 	uint32_t parent_pid; /* 0 when unknown */
 	uint32_t comm;	     /* string id */
 	uint64_t start_ns;   /* CLOCK_BOOTTIME, 0 when unknown or before the recording */
+	uint32_t cgroup;     /* string id, 0 when unknown */
+	uint32_t inner_pid;  /* in the innermost pid namespace, 0 when it has only the one */
 };
 
 struct table_thread {
@@ -74,12 +79,23 @@ struct table_thread {
 struct table_frame {
 	uint64_t offset;   /* meaning by the mapping's kind, see Mapping.Kind in stream.proto */
 	uint32_t mapping;  /* mapping id, never 0 */
-	uint32_t function; /* string id, 0 when names were not resolved at record time */
+	uint32_t function; /* string id, 0 for user code (see table_name) and when not known */
 };
 
 struct table_node {
 	uint32_t parent; /* node id of the caller, 0 for a root */
 	uint32_t frame;	 /* frame id, never 0 */
+};
+
+/* What the code of a mapping's file from start up to start + size is. Says so of the whole stream.
+ */
+struct table_name {
+	uint64_t start;	   /* an offset as in frames of the mapping */
+	uint64_t size;	   /* never 0; the end does not wrap */
+	uint32_t mapping;  /* mapping id, never 0 */
+	uint32_t function; /* string id, 0 when there is no name */
+	uint32_t unknown; /* PROFILER__NAMES__UNKNOWN__*: why not; one we do not know is possible */
+	uint32_t reserved; /* 0 */
 };
 
 enum table {
@@ -89,6 +105,7 @@ enum table {
 	TABLE_THREADS,
 	TABLE_FRAMES,
 	TABLE_NODES,
+	TABLE_NAMES, /* has no ids in the stream: numbered from 1 as they came in the epoch */
 	TABLE_COUNT,
 };
 
@@ -121,6 +138,14 @@ const struct table_frame *tables_frame(const struct tables *t, uint32_t id);
 const struct table_node *tables_node(const struct tables *t, uint32_t id);
 
 /**
+ * tables_name() - a name of the current epoch, or NULL when @number is not defined
+ *
+ * Names hold for the whole stream, for all mappings of the same content: a tool takes over those
+ * that each packet brings, before the epoch ends.
+ */
+const struct table_name *tables_name(const struct tables *t, uint32_t number);
+
+/**
  * tables_end() - one more than the highest id defined so far in a table, for arrays by id
  * @t: the tables
  * @table: which one
@@ -147,8 +172,8 @@ void tables_free(struct tables *t);
  * @definitions: what a packet holds
  *
  * Return: 0, or -EBADMSG: an id is 0, out of range or defined already, ids of one packet do not
- * ascend, columns differ in length, a parent is not older than its child, an offset, a length or
- * the whole is over a limit.
+ * ascend, columns differ in length, a parent is not older than its child, a name is of no code or
+ * of more than there can be, an offset, a length or the whole is over a limit.
  */
 int tables_check(const struct tables *t, uint32_t epoch, const Profiler__Definitions *definitions)
 	__attribute__((warn_unused_result));

@@ -13,6 +13,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/packet.h"
@@ -20,9 +22,39 @@
 
 #define OPTIONS_MAX 16
 
-/* The two that every tool has, and values for getopt_long() that no letter has. */
-#define OPTION_HELP    0x100
-#define OPTION_VERSION 0x101
+/* Options that every tool has, with values for getopt_long() that no letter has. */
+enum common_option {
+	OPTION_DEBUG_DIR = 0x100,
+	OPTION_DEBUGINFOD,
+	OPTION_NO_INLINES,
+	OPTION_SHORT_NAMES,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_COMMON_END,
+};
+
+#define COMMON_OPTIONS (OPTION_COMMON_END - OPTION_DEBUG_DIR)
+
+static const struct cli_option common_options[COMMON_OPTIONS] = {
+	{ "debug-dir", "DIR", "look for binaries and debug files in DIR as well", CLI_LONG_ONLY },
+	{ "debuginfod", NULL, "ask the servers in DEBUGINFOD_URLS for them, too", CLI_LONG_ONLY },
+	{ "no-inlines", NULL, "leave out functions that are inlined into others", CLI_LONG_ONLY },
+	{ "short-names", NULL, "leave out arguments of templates", CLI_LONG_ONLY },
+	{ "help", NULL, "show this help", 'h' },
+	{ "version", NULL, "show the version", CLI_LONG_ONLY },
+};
+
+/* Work that takes less is not talked about; what does is, so often. */
+#define PROGRESS_FIRST_NS UINT64_C(1000000000)
+#define PROGRESS_NEXT_NS  UINT64_C(200000000)
+
+/* A line on a terminal that is written over again and again. */
+struct progress_line {
+	const char *name; /* of the program */
+	const char *doing;
+	uint64_t next_ns;
+	bool is_shown;
+};
 
 void cli_error(const struct cli_program *program, const char *format, ...)
 {
@@ -49,18 +81,19 @@ static void print_option(const struct cli_option *o)
 
 static void print_help(const struct cli_program *program)
 {
-	static const struct cli_option common[] = {
-		{ "help", NULL, "show this help", 'h' },
-		{ "version", NULL, "show the version", CLI_LONG_ONLY },
-	};
-
 	printf("usage: %s [options] [FILE]\n\n%s\n"
 	       "Reads a profiler stream from FILE, or from stdin.\n\n",
 	       program->name, program->summary);
 	for (const struct cli_option *o = program->options; o->long_name; o++)
 		print_option(o);
-	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
-		print_option(&common[i]);
+	for (size_t i = 0; i < COMMON_OPTIONS; i++)
+		print_option(&common_options[i]);
+}
+
+static struct option long_option(const struct cli_option *o, int value)
+{
+	return (struct option){ o->long_name, o->argument ? required_argument : no_argument, NULL,
+				value };
 }
 
 /* The tables that getopt_long() wants, from ours. */
@@ -68,13 +101,11 @@ static void make_getopt(const struct cli_option *options, struct option *ret_lon
 {
 	*ret_short++ = ':'; /* tell a missing argument from an unknown option */
 	*ret_short++ = 'h';
-	*ret_long++ = (struct option){ "help", no_argument, NULL, OPTION_HELP };
-	*ret_long++ = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
+	for (int i = 0; i < COMMON_OPTIONS; i++)
+		*ret_long++ = long_option(&common_options[i], OPTION_DEBUG_DIR + i);
 	for (const struct cli_option *o = options; o->long_name; o++) {
-		int has = o->argument ? required_argument : no_argument;
-
 		assert(o - options < OPTIONS_MAX);
-		*ret_long++ = (struct option){ o->long_name, has, NULL, o->letter };
+		*ret_long++ = long_option(o, o->letter);
 		if (o->letter <= ' ')
 			continue;
 		*ret_short++ = o->letter;
@@ -98,33 +129,80 @@ static void explain_option(const struct cli_program *program, bool lacks_argumen
 		  option);
 }
 
-int cli_parse(const struct cli_program *program, int argc, char **argv, void *ctx,
-	      const char **ret_input)
+static int take_debug_dir(const struct cli_program *program, struct cli_input *input,
+			  const char *dir)
 {
-	struct option long_options[OPTIONS_MAX + 3];
+	struct symbol_options *o = &input->names.symbols;
+	struct stat st;
+	int err = stat(dir, &st) ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+
+	if (err)
+		cli_error(program, "cannot look into '%s': %s", dir, strerror(err));
+	else if (strchr(dir, ':'))
+		cli_error(program, "--debug-dir takes no path with a ':', as '%s'", dir);
+	else if (o->debug_dirs == CLI_DEBUG_DIRS)
+		cli_error(program, "at most %d times --debug-dir", CLI_DEBUG_DIRS);
+	else {
+		input->debug_dir[o->debug_dirs++] = dir;
+		o->debug_dir = input->debug_dir;
+		return 0;
+	}
+	return 2;
+}
+
+static int take_debuginfod(const struct cli_program *program, struct cli_input *input)
+{
+	const char *servers = getenv("DEBUGINFOD_URLS");
+
+	if (!servers || !*servers) {
+		cli_error(program, "--debuginfod wants the servers' URLs in DEBUGINFOD_URLS");
+		return 2;
+	}
+	input->names.symbols.ask_debuginfod = true;
+	return 0;
+}
+
+/* Takes an option on names, which are the same in all tools. */
+static int take_common(const struct cli_program *program, struct cli_input *input, int option,
+		       const char *argument)
+{
+	if (option == OPTION_DEBUG_DIR)
+		return take_debug_dir(program, input, argument);
+	if (option == OPTION_DEBUGINFOD)
+		return take_debuginfod(program, input);
+	if (option == OPTION_NO_INLINES)
+		input->names.no_inlines = true;
+	else
+		input->names.symbols.short_names = true;
+	return 0;
+}
+
+int cli_parse(const struct cli_program *program, int argc, char **argv, void *ctx,
+	      struct cli_input *ret_input)
+{
+	struct option long_options[OPTIONS_MAX + COMMON_OPTIONS + 1];
 	char short_options[2 * OPTIONS_MAX + 3];
 	int option;
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
-	unsetenv("DEBUGINFOD_URLS"); /* libdwfl would ask the network for debug files */
-	opterr = 0;		     /* the messages are ours */
+	opterr = 0; /* the messages are ours */
 	make_getopt(program->options, long_options, short_options);
 	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
-		case OPTION_HELP:
+		if (option == 'h' || option == OPTION_HELP) {
 			print_help(program);
 			return cli_close(program, stdout, "stdout");
-		case OPTION_VERSION:
+		}
+		if (option == OPTION_VERSION) {
 			printf("%s %s\n", program->name, PROFILER_VERSION);
 			return cli_close(program, stdout, "stdout");
-		case '?':
-		case ':':
+		}
+		if (option == '?' || option == ':') {
 			explain_option(program, option == ':', argv[optind - 1]);
 			status = 2;
-			break;
-		default:
+		} else if (option >= OPTION_DEBUG_DIR) {
+			status = take_common(program, ret_input, option, optarg);
+		} else {
 			status = program->take(ctx, (char)option, optarg);
 		}
 		if (status) {
@@ -137,7 +215,8 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, void *ct
 			  argv[optind + 1], program->name);
 		return 2;
 	}
-	*ret_input = optind < argc && strcmp(argv[optind], "-") != 0 ? argv[optind] : NULL;
+	if (optind < argc && strcmp(argv[optind], "-") != 0)
+		ret_input->path = argv[optind];
 	return CLI_GO_ON;
 }
 
@@ -157,14 +236,14 @@ int cli_number(const struct cli_program *program, const char *option, const char
 	return 0;
 }
 
-static int open_input(const struct cli_program *program, const char *input)
+static int open_input(const struct cli_program *program, const char *path)
 {
 	int fd = STDIN_FILENO;
 
-	if (input) {
-		fd = open(input, O_RDONLY | O_CLOEXEC);
+	if (path) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
-			cli_error(program, "cannot open '%s': %s", input, strerror(errno));
+			cli_error(program, "cannot open '%s': %s", path, strerror(errno));
 	} else if (isatty(fd)) {
 		cli_error(program, "stdin is a terminal; name a file, or pipe 'profiler' into it");
 		return -EINVAL;
@@ -234,34 +313,94 @@ static void report_names(const struct cli_program *program, const struct name_st
 			  s->other_build + s->missing, s->files, s->missing, s->other_build);
 }
 
-int cli_read(const struct cli_program *program, const char *input, enum profile_by by, bool by_cpu,
-	     struct profile **ret_profile, struct names **ret_names)
+static uint64_t now_ns(void)
 {
-	const char *name = input ? input : "stdin";
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void step(void *ctx, uint64_t done, uint64_t whole)
+{
+	struct progress_line *line = ctx;
+	uint64_t time_ns = now_ns();
+	char number[TEXT_NUMBER_MAX];
+
+	if (time_ns < line->next_ns)
+		return;
+	line->next_ns = time_ns + PROGRESS_NEXT_NS;
+	line->is_shown = true;
+	if (whole)
+		fprintf(stderr, "\r%s: %s, %u %%\033[K", line->name, line->doing,
+			(unsigned int)(100 * (done < whole ? done : whole) / whole));
+	else
+		fprintf(stderr, "\r%s: %s, %s bytes\033[K", line->name, line->doing,
+			text_count(number, done));
+}
+
+static void clear_line(struct progress_line *line)
+{
+	if (line->is_shown)
+		fputs("\r\033[K", stderr);
+	line->is_shown = false;
+}
+
+/* Reads into an open profile, and says what went wrong or was lost. */
+static int read_profile(const struct cli_program *program, const struct cli_input *input, int fd,
+			struct profile *p, const struct progress *progress)
+{
+	const char *name = input->path ? input->path : "stdin";
+	int err = profile_read(p, fd, progress);
+
+	if (progress)
+		clear_line(progress->ctx);
+	if (err == -ENODATA)
+		explain_empty(program, name, p);
+	else if (err)
+		explain(program, name, err);
+	else if (profile_damage(p))
+		report_damage(program, name, profile_damage(p));
+	return err;
+}
+
+static int find_names(const struct cli_program *program, const struct cli_input *input,
+		      struct profile *p, const struct progress *progress, struct names **ret)
+{
+	int err = names_open(ret, p, &input->names, progress);
+
+	if (progress)
+		clear_line(progress->ctx);
+	if (err)
+		cli_error(program, "cannot look names up: %s", strerror(-err));
+	else
+		report_names(program, &(*ret)->stats);
+	return err;
+}
+
+int cli_read(const struct cli_program *program, const struct cli_input *input, enum profile_by by,
+	     bool by_cpu, struct profile **ret_profile, struct names **ret_names)
+{
+	struct progress_line line = { .name = program->name, .doing = "reading" };
+	const struct progress progress = { step, &line };
+	const struct progress *told = isatty(STDERR_FILENO) ? &progress : NULL;
 	struct profile *p = NULL;
-	int fd = open_input(program, input);
+	int fd = open_input(program, input->path);
 	int err;
 
 	if (fd < 0)
 		return fd == -EINVAL ? 2 : 1;
+	line.next_ns = now_ns() + PROGRESS_FIRST_NS;
 	err = profile_open(&p, by, by_cpu);
-	if (!err)
-		err = profile_read(p, fd);
-	if (input)
+	if (err)
+		cli_error(program, "cannot read: %s", strerror(-err));
+	else
+		err = read_profile(program, input, fd, p, told);
+	if (input->path)
 		close(fd);
-	if (err == -ENODATA) {
-		explain_empty(program, name, p);
-	} else if (err) {
-		explain(program, name, err);
-	} else {
-		if (profile_damage(p))
-			report_damage(program, name, profile_damage(p));
-		err = names_open(ret_names, p);
-		if (err)
-			cli_error(program, "cannot look names up: %s", strerror(-err));
-		else
-			report_names(program, &(*ret_names)->stats);
-	}
+	line.doing = "looking names up";
+	if (!err)
+		err = find_names(program, input, p, told, ret_names);
 	if (err) {
 		profile_free(p);
 		return 1;

@@ -36,21 +36,32 @@ struct cli_program {
 	int (*take)(void *ctx, char letter, const char *argument);
 };
 
+/* Most --debug-dir options. */
+#define CLI_DEBUG_DIRS 16
+
+/* What to read, and how to name it; not to be moved, as names point into it. */
+struct cli_input {
+	const char *path; /* NULL: stdin */
+	struct name_options names;
+	const char *debug_dir[CLI_DEBUG_DIRS];
+};
+
 /* What cli_parse() returns when the program is to go on. */
 #define CLI_GO_ON (-1)
 
 /**
- * cli_parse() - read a command line; answers --help and --version itself
+ * cli_parse() - read a command line; answers --help and --version itself, and takes the options
+ * of all tools on names
  * @program: the tool
  * @argc: of main()
  * @argv: of main()
  * @ctx: for program->take
- * @ret_input: the stream's path, NULL for stdin
+ * @ret_input: what the command line says of the stream; all 0 before
  *
  * Return: CLI_GO_ON, or the exit status.
  */
 int cli_parse(const struct cli_program *program, int argc, char **argv, void *ctx,
-	      const char **ret_input) __attribute__((warn_unused_result));
+	      struct cli_input *ret_input) __attribute__((warn_unused_result));
 
 /** cli_error() - one line on stderr: "profiler-report: ..." */
 void cli_error(const struct cli_program *program, const char *format, ...)
@@ -63,18 +74,19 @@ int cli_number(const struct cli_program *program, const char *option, const char
 /**
  * cli_read() - read a stream into a profile and look its names up
  * @program: the tool
- * @input: path, NULL for stdin
+ * @input: from cli_parse()
  * @by: whose samples to keep apart
  * @by_cpu: keep CPUs apart
  * @ret_profile: the profile, to be freed by the caller when 0 is returned
  * @ret_names: its names, likewise
  *
- * Says on stderr what went wrong, what damage cost, and which binaries could not vouch.
+ * Says on stderr what went wrong, what damage cost, and which binaries could not vouch; on a
+ * terminal also how far long work has come.
  *
  * Return: 0, or the exit status.
  */
-int cli_read(const struct cli_program *program, const char *input, enum profile_by by, bool by_cpu,
-	     struct profile **ret_profile, struct names **ret_names)
+int cli_read(const struct cli_program *program, const struct cli_input *input, enum profile_by by,
+	     bool by_cpu, struct profile **ret_profile, struct names **ret_names)
 	__attribute__((warn_unused_result));
 
 /**

@@ -4,9 +4,10 @@
  *
  *	comm;root;...;leaf count
  *
- * Kernel functions end with "_[k]". A ';' within a name becomes ':', since the format has no
- * way to quote one. The stacks are gathered in a tree of names, so memory follows what they do
- * not have in common; the order of the lines is that of the bytes of their names, whatever the
+ * Kernel functions end with "_[k]". A function that is inlined has its place below the one that
+ * it is inlined into, as if that had called it. A ';' within a name becomes ':', since the format
+ *has no way to quote one. The stacks are gathered in a tree of names, so memory follows what they
+ *do not have in common; the order of the lines is that of the bytes of their names, whatever the
  * order of the samples.
  */
 #include <errno.h>
@@ -23,6 +24,8 @@ struct fold {
 	/* up to here the key */
 	uint32_t first_child;
 	uint32_t next;
+	uint32_t depth; /* of a root 1 */
+	uint32_t reserved;
 	uint64_t count; /* of stacks that end here */
 };
 
@@ -30,6 +33,7 @@ struct fold_tree {
 	struct strtab labels;
 	struct idmap folds;
 	uint32_t first_root;
+	uint32_t depth; /* of the deepest name */
 };
 
 struct options {
@@ -64,28 +68,43 @@ static int take(void *ctx, char letter, const char *argument)
 }
 
 /* Goes from a name down to one below it, *at. */
+static int descend_to(struct fold_tree *tree, uint32_t label, uint32_t *at)
+{
+	const struct fold key = { .parent = *at, .label = label };
+	struct fold *fold;
+	int err = idmap_get(&tree->folds, &key, at);
+
+	if (err <= 0)
+		return err;
+	fold = idmap_at(&tree->folds, *at);
+	fold->depth = 1;
+	if (key.parent)
+		fold->depth += ((const struct fold *)idmap_at(&tree->folds, key.parent))->depth;
+	if (fold->depth > tree->depth)
+		tree->depth = fold->depth;
+	return 0;
+}
+
 static int descend(struct fold_tree *tree, const char *name, bool is_kernel, uint32_t *at)
 {
-	struct fold key = { .parent = *at };
 	size_t bytes = strlen(name);
-	char *label;
+	uint32_t label = 0;
+	char *text;
 	int err;
 
-	label = malloc(bytes + sizeof("_[k]"));
-	if (!label)
+	text = malloc(bytes + sizeof("_[k]"));
+	if (!text)
 		return -ENOMEM;
-	memcpy(label, name, bytes + 1);
+	memcpy(text, name, bytes + 1);
 	if (is_kernel) {
-		memcpy(label + bytes, "_[k]", sizeof("_[k]"));
+		memcpy(text + bytes, "_[k]", sizeof("_[k]"));
 		bytes += strlen("_[k]");
 	}
-	for (char *c = label; (c = strchr(c, ';'));)
+	for (char *c = text; (c = strchr(c, ';'));)
 		*c = ':';
-	err = strtab_get(&tree->labels, label, bytes, &key.label);
-	free(label);
-	if (!err)
-		err = idmap_get(&tree->folds, &key, at);
-	return err < 0 ? err : 0;
+	err = strtab_get(&tree->labels, text, bytes, &label);
+	free(text);
+	return err ? err : descend_to(tree, label, at);
 }
 
 static const char *thread_name(const struct profile *p, uint32_t who)
@@ -93,6 +112,21 @@ static const char *thread_name(const struct profile *p, uint32_t who)
 	const struct profile_thread *thread = profile_thread(p, who);
 
 	return thread && thread->comm ? profile_text(p, thread->comm) : "[unknown]";
+}
+
+/* Goes down through the functions at one frame, those that are inlined last. */
+static int descend_frame(struct fold_tree *tree, const struct names *n, uint32_t ref, uint32_t *at)
+{
+	const struct location *location = names_location(n, ref);
+	const struct code_line *line = names_lines(n, location);
+	int err = 0;
+
+	for (uint32_t i = location->lines; !err && i--;) {
+		const struct function *f = names_function(n, line[i].function);
+
+		err = descend(tree, profile_text(n->profile, f->label), f->is_kernel, at);
+	}
+	return err;
 }
 
 static int add_row(struct fold_tree *tree, const struct names *n, const struct profile_row *row,
@@ -105,12 +139,8 @@ static int add_row(struct fold_tree *tree, const struct names *n, const struct p
 	int err;
 
 	err = descend(tree, thread_name(p, row->who), false, &at);
-	while (!err && length) {
-		const struct location *location = names_location(n, stack[--length]);
-		const struct function *f = names_function(n, location->function);
-
-		err = descend(tree, profile_text(p, f->label), f->is_kernel, &at);
-	}
+	while (!err && length)
+		err = descend_frame(tree, n, stack[--length], &at);
 	if (err)
 		return err;
 	leaf = idmap_at(&tree->folds, at);
@@ -165,11 +195,14 @@ static void print_stack(const struct fold_tree *tree, const uint32_t *path, size
 }
 
 /* Walks the tree without recursion: a stack can be deeper than ours. */
-static void print_tree(const struct fold_tree *tree, uint32_t *path)
+static int print_tree(const struct fold_tree *tree)
 {
+	uint32_t *path = calloc(tree->depth + (size_t)1, sizeof(*path));
 	uint32_t at = tree->first_root;
 	size_t length = 0;
 
+	if (!path)
+		return -ENOMEM;
 	while (at) {
 		const struct fold *fold = idmap_at(&tree->folds, at);
 
@@ -182,12 +215,14 @@ static void print_tree(const struct fold_tree *tree, uint32_t *path)
 			at = fold->next;
 		}
 	}
+	free(path);
+	return 0;
 }
 
 static int fold(const struct names *n, uint32_t event, bool weight)
 {
 	struct fold_tree tree = { 0 };
-	uint32_t *stack = malloc((PROFILE_STACK_MAX + 1) * sizeof(*stack));
+	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
 	int err = stack ? 0 : -ENOMEM;
 
 	idmap_init(&tree.folds, sizeof(struct fold), offsetof(struct fold, first_child));
@@ -200,7 +235,7 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 	if (!err)
 		err = link_tree(&tree);
 	if (!err)
-		print_tree(&tree, stack);
+		err = print_tree(&tree);
 	idmap_release(&tree.folds);
 	strtab_release(&tree.labels);
 	free(stack);
@@ -210,7 +245,7 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
-	const char *input = NULL;
+	struct cli_input input = { 0 };
 	struct profile *profile = NULL;
 	struct names *names = NULL;
 	uint32_t event = 0;
@@ -220,7 +255,7 @@ int main(int argc, char **argv)
 	status = cli_parse(&folded, argc, argv, &options, &input);
 	if (status != CLI_GO_ON)
 		return status;
-	status = cli_read(&folded, input, PROFILE_BY_THREAD, false, &profile, &names);
+	status = cli_read(&folded, &input, PROFILE_BY_THREAD, false, &profile, &names);
 	if (status)
 		return status;
 	status = cli_event(&folded, profile, options.event, &event);

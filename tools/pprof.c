@@ -21,23 +21,14 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "pprof.pb-c.h"
 #include "tools/cli.h"
+#include "tools/container.h"
 #include "tools/losses.h"
+#include "tools/pprof_writer.h"
 #include "tools/text.h"
 
-/* Field numbers of Profile that are written one entry at a time. */
-enum profile_field {
-	FIELD_SAMPLE = 2,
-	FIELD_MAPPING = 3,
-	FIELD_LOCATION = 4,
-	FIELD_FUNCTION = 5,
-	FIELD_STRING = 6,
-};
-
-#define WIRE_LENGTH_DELIMITED 2
-#define GZIP_BUFFER	      (64u << 10)
-#define COMMENT_MAX	      1024
+#define GZIP_BUFFER (64u << 10)
+#define COMMENT_MAX 1024
 
 enum label_bit {
 	LABEL_PROCESS = 1 << 0,
@@ -46,9 +37,13 @@ enum label_bit {
 	LABEL_TID = 1 << 3,
 	LABEL_CPU = 1 << 4,
 	LABEL_EVENT = 1 << 5,
+	LABEL_CGROUP = 1 << 6,
+	LABEL_CONTAINER = 1 << 7,
+	LABEL_INNER_PID = 1 << 8,
 };
 
-static const char *const label_names[] = { "process", "pid", "thread", "tid", "cpu", "event" };
+static const char *const label_names[] = { "process", "pid",	"thread",    "tid",	 "cpu",
+					   "event",   "cgroup", "container", "inner_pid" };
 
 #define LABEL_COUNT (sizeof(label_names) / sizeof(label_names[0]))
 
@@ -57,41 +52,14 @@ struct options {
 	uint32_t labels;
 };
 
-/* A mapping as pprof has it: one for each segment of a file, however often it is mapped. */
-struct segment {
-	uint64_t bias; /* address less offset */
-	uint32_t name;
-	uint32_t build_id;
-	uint32_t kind;
-	uint32_t reserved;
-	/* up to here the key */
-	uint64_t start;
-	uint64_t limit;
-	uint64_t weight; /* of stacks that come through it */
-	uint64_t seen;	 /* last row that was counted in weight */
-	uint32_t has_functions;
-	uint32_t reserved2;
-};
-
-struct writer {
-	const struct profile *profile;
-	const struct names *names;
-	struct strtab strings; /* its ids are indexes in string_table */
-	struct idmap segments;
-	uint32_t *segment_of; /* by location id */
-	gzFile out;
-	uint8_t *buffer;
-	size_t buffer_bytes;
-	int err;
-};
-
 static int take(void *ctx, char letter, const char *argument);
 
 static const struct cli_option pprof_options[] = {
 	{ "output", "FILE", "write to FILE instead of stdout", 'o' },
 	{ "labels", "LIST",
-	  "of process,pid,thread,tid,cpu,event (default: all) or none: what samples\n"
-	  "                         are told apart by; fewer make a smaller file",
+	  "of process,pid,inner_pid,thread,tid,cgroup,container,cpu,event\n"
+	  "                         (default: all) or none: what samples are told apart by;\n"
+	  "                         fewer make a smaller file",
 	  'l' },
 	{ 0 },
 };
@@ -118,8 +86,8 @@ static int take_labels(struct options *o, const char *list)
 				bit = UINT32_C(1) << i;
 		if (!bit) {
 			cli_error(&pprof,
-				  "no label '%.*s'; there are process, pid, thread, tid, cpu "
-				  "and event",
+				  "no label '%.*s'; there are process, pid, inner_pid, thread, "
+				  "tid, cgroup, container, cpu and event",
 				  (int)length, list);
 			return 2;
 		}
@@ -139,105 +107,49 @@ static int take(void *ctx, char letter, const char *argument)
 	return 0;
 }
 
-static void fail(struct writer *w, int err)
-{
-	if (!w->err)
-		w->err = err;
-}
-
-static int64_t string(struct writer *w, const char *text)
-{
-	uint32_t id = 0;
-	int err = strtab_get(&w->strings, text, strlen(text), &id);
-
-	if (err)
-		fail(w, err);
-	return id;
-}
-
-static int64_t profile_string(struct writer *w, uint32_t id)
-{
-	return string(w, profile_text(w->profile, id));
-}
-
-static void write_bytes(struct writer *w, const void *data, size_t bytes)
-{
-	int result;
-
-	if (w->err || !bytes)
-		return;
-	errno = 0;
-	result = gzwrite(w->out, data, (unsigned int)bytes);
-	if (result <= 0)
-		fail(w, errno ? -errno : -EIO);
-}
-
-static uint8_t *put_varint(uint8_t *at, uint64_t value)
-{
-	for (; value >= 0x80; value >>= 7)
-		*at++ = (uint8_t)value | 0x80;
-	*at++ = (uint8_t)value;
-	return at;
-}
-
-/* The tag and the length of a field of Profile, whose bytes come next. */
-static void write_tag(struct writer *w, enum profile_field field, size_t bytes)
-{
-	uint8_t head[16];
-	uint8_t *end = put_varint(head, (uint64_t)field << 3 | WIRE_LENGTH_DELIMITED);
-
-	end = put_varint(end, bytes);
-	write_bytes(w, head, (size_t)(end - head));
-}
-
-/* Packs into the buffer, made larger where needed. Returns the size, 0 on failure. */
-static size_t pack(struct writer *w, const ProtobufCMessage *message)
-{
-	size_t bytes = protobuf_c_message_get_packed_size(message);
-
-	if (bytes > w->buffer_bytes) {
-		uint8_t *larger = realloc(w->buffer, bytes * 2);
-
-		if (!larger) {
-			fail(w, -ENOMEM);
-			return 0;
-		}
-		w->buffer = larger;
-		w->buffer_bytes = bytes * 2;
-	}
-	return protobuf_c_message_pack(message, w->buffer);
-}
-
-static void write_field(struct writer *w, enum profile_field field, const ProtobufCMessage *message)
-{
-	size_t bytes = pack(w, message);
-
-	write_tag(w, field, bytes);
-	write_bytes(w, w->buffer, bytes);
-}
-
 /* A label of a string, or of a number with the label's own name as unit so that 0 survives. */
-static Perftools__Profiles__Label text_label(struct writer *w, enum label_bit bit, uint32_t text)
+static Perftools__Profiles__Label text_label(struct pprof_writer *w, enum label_bit bit,
+					     uint32_t text)
 {
 	Perftools__Profiles__Label label = PERFTOOLS__PROFILES__LABEL__INIT;
 
-	label.key = string(w, label_names[__builtin_ctz(bit)]);
-	label.str = text ? profile_string(w, text) : string(w, "[unknown]");
+	label.key = pprof_string(w, label_names[__builtin_ctz(bit)]);
+	label.str = text ? pprof_profile_string(w, text) : pprof_string(w, "[unknown]");
 	return label;
 }
 
-static Perftools__Profiles__Label number_label(struct writer *w, enum label_bit bit,
+static Perftools__Profiles__Label number_label(struct pprof_writer *w, enum label_bit bit,
 					       uint32_t number)
 {
 	Perftools__Profiles__Label label = PERFTOOLS__PROFILES__LABEL__INIT;
 
-	label.key = string(w, label_names[__builtin_ctz(bit)]);
+	label.key = pprof_string(w, label_names[__builtin_ctz(bit)]);
 	label.num = number;
 	label.num_unit = label.key;
 	return label;
 }
 
-static size_t make_labels(struct writer *w, const struct profile_row *row, uint32_t wanted,
+/* Where a process is, as far as that is known and worth a word. */
+static size_t make_place_labels(struct pprof_writer *w, const struct profile_process *process,
+				uint32_t wanted, Perftools__Profiles__Label *label)
+{
+	size_t count = 0;
+
+	if (wanted & LABEL_CGROUP && process->cgroup)
+		label[count++] = text_label(w, LABEL_CGROUP, process->cgroup);
+	if (wanted & LABEL_CONTAINER && process->container) {
+		char id[CONTAINER_SHORT_DIGITS + 1] = "";
+
+		memcpy(id, profile_text(w->profile, process->container), CONTAINER_SHORT_DIGITS);
+		label[count] = text_label(w, LABEL_CONTAINER, 0);
+		label[count++].str = pprof_string(w, id);
+	}
+	if (wanted & LABEL_INNER_PID && process->inner_pid && process->inner_pid != process->pid)
+		label[count++] = number_label(w, LABEL_INNER_PID, process->inner_pid);
+	return count;
+}
+
+static size_t make_labels(struct pprof_writer *w, const struct profile_row *row, uint32_t wanted,
 			  Perftools__Profiles__Label label[LABEL_COUNT])
 {
 	const struct profile_process *process = profile_process(w->profile, row->who);
@@ -249,6 +161,8 @@ static size_t make_labels(struct writer *w, const struct profile_row *row, uint3
 		label[count++] = text_label(w, LABEL_PROCESS, process ? process->comm : 0);
 	if (wanted & LABEL_PID && process)
 		label[count++] = number_label(w, LABEL_PID, process->pid);
+	if (process)
+		count += make_place_labels(w, process, wanted, &label[count]);
 	if (wanted & LABEL_THREAD)
 		label[count++] = text_label(w, LABEL_THREAD, thread ? thread->comm : 0);
 	if (wanted & LABEL_TID && thread)
@@ -257,29 +171,13 @@ static size_t make_labels(struct writer *w, const struct profile_row *row, uint3
 		label[count++] = number_label(w, LABEL_CPU, row->cpu);
 	if (wanted & LABEL_EVENT) {
 		label[count] = text_label(w, LABEL_EVENT, 0);
-		label[count++].str = string(w, profile_event_name(w->profile, row->event, event));
+		label[count++].str =
+			pprof_string(w, profile_event_name(w->profile, row->event, event));
 	}
 	return count;
 }
 
-/* Adds the weight of a row to each segment that its stack comes through. */
-static void weigh_segments(struct writer *w, uint32_t row_id, uint64_t weight,
-			   const uint64_t *location, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		uint32_t id = w->segment_of[location[i]];
-		struct segment *segment;
-
-		if (!id)
-			continue;
-		segment = idmap_at(&w->segments, id);
-		if (segment->seen != row_id)
-			segment->weight += weight;
-		segment->seen = row_id;
-	}
-}
-
-static void write_samples(struct writer *w, uint32_t labels)
+static void write_samples(struct pprof_writer *w, uint32_t labels)
 {
 	size_t events = profile_header(w->profile)->n_event;
 	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
@@ -290,7 +188,7 @@ static void write_samples(struct writer *w, uint32_t labels)
 	Perftools__Profiles__Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT;
 
 	if (!stack || !location || !value)
-		fail(w, -ENOMEM);
+		pprof_fail(w, -ENOMEM);
 	for (size_t i = 0; i < LABEL_COUNT; i++)
 		pointer[i] = &label[i];
 	sample.location_id = location;
@@ -306,8 +204,8 @@ static void write_samples(struct writer *w, uint32_t labels)
 		value[0] = (int64_t)row->count;
 		value[row->event + 1] = (int64_t)row->weight;
 		sample.n_label = make_labels(w, row, labels, label);
-		write_field(w, FIELD_SAMPLE, &sample.base);
-		weigh_segments(w, id, row->weight, location, sample.n_location_id);
+		pprof_write_field(w, PPROF_SAMPLE, &sample.base);
+		pprof_weigh_segments(w, id, row->weight, location, sample.n_location_id);
 		value[row->event + 1] = 0;
 	}
 	free(stack);
@@ -315,149 +213,16 @@ static void write_samples(struct writer *w, uint32_t labels)
 	free(value);
 }
 
-/* Puts a location into its segment, which grows to hold it. */
-static void add_to_segment(struct writer *w, uint32_t id, const struct location *location)
-{
-	const struct profile_mapping *m = idmap_at(&w->profile->mappings, location->mapping);
-	struct segment key = {
-		.bias = location->address - location->offset,
-		.name = m->name,
-		.build_id = m->build_id,
-		.kind = m->kind,
-	};
-	uint64_t start = m->size ? m->file_offset + key.bias : location->address;
-	uint64_t limit = m->size ? start + m->size : location->address + 1;
-	struct segment *segment;
-	int err;
-
-	err = idmap_get(&w->segments, &key, &w->segment_of[id]);
-	if (err < 0) {
-		fail(w, err);
-		return;
-	}
-	segment = idmap_at(&w->segments, w->segment_of[id]);
-	if (err || start < segment->start)
-		segment->start = start;
-	if (limit > segment->limit)
-		segment->limit = limit;
-	segment->has_functions |= w->names->has_symbols[location->mapping];
-}
-
-static void find_segments(struct writer *w)
-{
-	uint32_t count = w->names->locations.count;
-
-	w->segment_of = calloc(count + (size_t)1, sizeof(*w->segment_of));
-	if (!w->segment_of)
-		fail(w, -ENOMEM);
-	for (uint32_t id = 1; !w->err && id <= count; id++) {
-		const struct location *location = idmap_at(&w->names->locations, id);
-
-		if (location->mapping)
-			add_to_segment(w, id, location);
-	}
-}
-
-/* The mapping that readers take for the program: the heaviest that is not a shared library. */
-static uint32_t main_segment(const struct writer *w)
-{
-	uint32_t best = 0;
-	uint64_t best_rank = 0;
-	uint64_t best_weight = 0;
-
-	for (uint32_t id = 1; id <= w->segments.count; id++) {
-		const struct segment *s = idmap_at(&w->segments, id);
-		uint64_t rank = 0;
-
-		if (s->kind == PROFILER__MAPPING__KIND__FILE)
-			rank = strstr(profile_text(w->profile, s->name), ".so") ? 1 : 2;
-		if (best && (rank < best_rank || (rank == best_rank && s->weight <= best_weight)))
-			continue;
-		best = id;
-		best_rank = rank;
-		best_weight = s->weight;
-	}
-	return best;
-}
-
-static int64_t hex_string(struct writer *w, uint32_t raw)
-{
-	const char *bytes = strtab_text(&w->profile->strings, raw);
-	size_t count = strtab_bytes(&w->profile->strings, raw);
-	char digits[2 * TABLES_MAX_BUILD_ID + 1] = "";
-
-	for (size_t i = 0; i < count && i < TABLES_MAX_BUILD_ID; i++)
-		snprintf(digits + 2 * i, 3, "%02x", (unsigned int)(unsigned char)bytes[i]);
-	return string(w, digits);
-}
-
-static void write_mapping(struct writer *w, uint32_t id)
-{
-	const struct segment *s = idmap_at(&w->segments, id);
-	Perftools__Profiles__Mapping mapping = PERFTOOLS__PROFILES__MAPPING__INIT;
-
-	mapping.id = id;
-	mapping.memory_start = s->start;
-	mapping.memory_limit = s->limit;
-	mapping.file_offset = s->start - s->bias;
-	mapping.filename = profile_string(w, s->name);
-	mapping.build_id = hex_string(w, s->build_id);
-	mapping.has_functions = s->has_functions;
-	write_field(w, FIELD_MAPPING, &mapping.base);
-}
-
-static void write_mappings(struct writer *w)
-{
-	uint32_t first = main_segment(w);
-
-	if (first)
-		write_mapping(w, first);
-	for (uint32_t id = 1; id <= w->segments.count; id++)
-		if (id != first)
-			write_mapping(w, id);
-}
-
-static void write_locations(struct writer *w)
-{
-	Perftools__Profiles__Line line = PERFTOOLS__PROFILES__LINE__INIT;
-	Perftools__Profiles__Line *lines[] = { &line };
-	Perftools__Profiles__Location location = PERFTOOLS__PROFILES__LOCATION__INIT;
-
-	location.line = lines;
-	location.n_line = 1;
-	for (uint32_t id = 1; id <= w->names->locations.count; id++) {
-		const struct location *l = idmap_at(&w->names->locations, id);
-
-		location.id = id;
-		location.mapping_id = w->segment_of[id];
-		location.address = l->address;
-		line.function_id = l->function;
-		write_field(w, FIELD_LOCATION, &location.base);
-	}
-}
-
-static void write_functions(struct writer *w)
-{
-	Perftools__Profiles__Function function = PERFTOOLS__PROFILES__FUNCTION__INIT;
-
-	for (uint32_t id = 1; id <= w->names->functions.count; id++) {
-		function.id = id;
-		function.name = profile_string(w, names_function(w->names, id)->label);
-		function.system_name = function.name;
-		write_field(w, FIELD_FUNCTION, &function.base);
-	}
-}
-
-static void write_strings(struct writer *w)
+static void write_strings(struct pprof_writer *w)
 {
 	for (uint32_t id = 0; id <= w->strings.count; id++) {
-		write_tag(w, FIELD_STRING, strtab_bytes(&w->strings, id));
-		write_bytes(w, strtab_text(&w->strings, id), strtab_bytes(&w->strings, id));
+		pprof_write_tag(w, PPROF_STRING, strtab_bytes(&w->strings, id));
+		pprof_write_bytes(w, strtab_text(&w->strings, id), strtab_bytes(&w->strings, id));
 	}
 }
 
 /* "cpu" in nanoseconds is what readers know time on a CPU by; all other events keep their name. */
-static Perftools__Profiles__ValueType event_type(struct writer *w, uint32_t event)
+static Perftools__Profiles__ValueType event_type(struct pprof_writer *w, uint32_t event)
 {
 	const Profiler__Header *header = profile_header(w->profile);
 	Perftools__Profiles__ValueType type = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
@@ -467,13 +232,13 @@ static Perftools__Profiles__ValueType event_type(struct writer *w, uint32_t even
 	for (uint32_t i = 0; i < event; i++)
 		if (!strcmp(header->event[i]->unit, "nanoseconds"))
 			is_first_time = false;
-	type.unit = string(w, "count");
+	type.unit = pprof_string(w, "count");
 	if (!strcmp(header->event[event]->unit, "nanoseconds"))
-		type.unit = string(w, "nanoseconds");
+		type.unit = pprof_string(w, "nanoseconds");
 	if (!strcmp(header->event[event]->unit, "nanoseconds") && is_first_time)
-		type.type = string(w, "cpu");
+		type.type = pprof_string(w, "cpu");
 	else
-		type.type = string(w, profile_event_name(w->profile, event, name));
+		type.type = pprof_string(w, profile_event_name(w->profile, event, name));
 	return type;
 }
 
@@ -492,7 +257,7 @@ static int64_t event_period(const struct profile *p, uint32_t event)
 
 /* Comments: one string for each line of what the reader should know. */
 struct comments {
-	struct writer *writer;
+	struct pprof_writer *writer;
 	int64_t *string;
 	size_t count;
 };
@@ -506,7 +271,7 @@ __attribute__((format(printf, 2, 3))) static void comment(struct comments *c, co
 	va_list args;
 
 	if (!larger) {
-		fail(c->writer, -ENOMEM);
+		pprof_fail(c->writer, -ENOMEM);
 		return;
 	}
 	va_start(args, format);
@@ -514,7 +279,7 @@ __attribute__((format(printf, 2, 3))) static void comment(struct comments *c, co
 	va_end(args);
 	clean[text_clean(clean, text, strlen(text))] = 0;
 	c->string = larger;
-	c->string[c->count++] = string(c->writer, clean);
+	c->string[c->count++] = pprof_string(c->writer, clean);
 }
 
 static void make_comments(struct comments *c)
@@ -547,7 +312,7 @@ static void make_comments(struct comments *c)
 }
 
 /* All that is there only once, packed as a Profile of its own: fields may come in any order. */
-static void write_rest(struct writer *w)
+static void write_rest(struct pprof_writer *w)
 {
 	const Profiler__Header *header = profile_header(w->profile);
 	size_t count = header->n_event + 1;
@@ -558,14 +323,14 @@ static void write_rest(struct writer *w)
 	size_t bytes;
 
 	if (!type || !pointer) {
-		fail(w, -ENOMEM);
+		pprof_fail(w, -ENOMEM);
 		goto out;
 	}
 	for (uint32_t i = 0; i < header->n_event; i++)
 		type[i + 1] = event_type(w, i);
 	type[0] = (Perftools__Profiles__ValueType)PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
-	type[0].type = string(w, "samples");
-	type[0].unit = string(w, "count");
+	type[0].type = pprof_string(w, "samples");
+	type[0].unit = pprof_string(w, "count");
 	for (size_t i = 0; i < count; i++)
 		pointer[i] = &type[i];
 	rest.n_sample_type = count;
@@ -578,21 +343,21 @@ static void write_rest(struct writer *w)
 	make_comments(&comments);
 	rest.n_comment = comments.count;
 	rest.comment = comments.string;
-	bytes = pack(w, &rest.base);
-	write_bytes(w, w->buffer, bytes);
+	bytes = pprof_pack(w, &rest.base);
+	pprof_write_bytes(w, w->buffer, bytes);
 out:
 	free(type);
 	free(pointer);
 	free(comments.string);
 }
 
-static void write_profile(struct writer *w, uint32_t labels)
+static void write_profile(struct pprof_writer *w, uint32_t labels)
 {
-	find_segments(w);
+	pprof_find_segments(w);
 	write_samples(w, labels);
-	write_mappings(w);
-	write_locations(w);
-	write_functions(w);
+	pprof_write_mappings(w);
+	pprof_write_locations(w);
+	pprof_write_functions(w);
 	write_rest(w);
 	write_strings(w); /* last: all of the above add to them */
 }
@@ -600,9 +365,8 @@ static void write_profile(struct writer *w, uint32_t labels)
 /* Takes fd over. */
 static int write_file(const struct names *names, int fd, uint32_t labels)
 {
-	struct writer w = { .profile = names->profile, .names = names };
+	struct pprof_writer w = { .profile = names->profile, .names = names };
 
-	idmap_init(&w.segments, sizeof(struct segment), offsetof(struct segment, start));
 	w.out = gzdopen(fd, "wb");
 	if (!w.out) {
 		close(fd);
@@ -612,7 +376,8 @@ static int write_file(const struct names *names, int fd, uint32_t labels)
 	write_profile(&w, labels);
 	errno = 0;
 	if (gzclose(w.out) != Z_OK)
-		fail(&w, errno ? -errno : -EIO);
+		pprof_fail(&w, errno ? -errno : -EIO);
+	idmap_release(&w.functions);
 	idmap_release(&w.segments);
 	strtab_release(&w.strings);
 	free(w.segment_of);
@@ -624,7 +389,9 @@ static enum profile_by labels_by(uint32_t labels)
 {
 	if (labels & (LABEL_THREAD | LABEL_TID))
 		return PROFILE_BY_THREAD;
-	return labels & (LABEL_PROCESS | LABEL_PID) ? PROFILE_BY_PROCESS : PROFILE_BY_NOBODY;
+	if (labels & (LABEL_PROCESS | LABEL_PID | LABEL_INNER_PID | LABEL_CGROUP | LABEL_CONTAINER))
+		return PROFILE_BY_PROCESS;
+	return PROFILE_BY_NOBODY;
 }
 
 static int write_output(const struct names *names, const struct options *o)
@@ -648,7 +415,7 @@ static int write_output(const struct names *names, const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options options = { .labels = (1 << LABEL_COUNT) - 1 };
-	const char *input = NULL;
+	struct cli_input input = { 0 };
 	struct profile *profile = NULL;
 	struct names *names = NULL;
 	int status;
@@ -661,7 +428,7 @@ int main(int argc, char **argv)
 			  "compressed data not written to a terminal; redirect it or use -o FILE");
 		return 2;
 	}
-	status = cli_read(&pprof, input, labels_by(options.labels), options.labels & LABEL_CPU,
+	status = cli_read(&pprof, &input, labels_by(options.labels), options.labels & LABEL_CPU,
 			  &profile, &names);
 	if (status)
 		return status;

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "tools/container.h"
 #include "tools/text.h"
 
 #define KNOWN_FLAGS                                                                   \
@@ -36,15 +38,16 @@ struct memo_column {
 };
 
 struct memo {
-	struct memo_column column[TABLE_COUNT];
-	uint32_t *path; /* nodes on the way up to one that is known */
+	struct memo_column column[TABLE_NAMES]; /* names have no ids */
+	uint32_t names;				/* of the epoch, taken over so far */
+	uint32_t *path;				/* nodes on the way up to one that is known */
 	uint32_t path_room;
 	uint32_t epoch;
 };
 
 static void memo_release(struct memo *m)
 {
-	for (size_t i = 0; i < TABLE_COUNT; i++)
+	for (size_t i = 0; i < TABLE_NAMES; i++)
 		free(m->column[i].id);
 	free(m->path);
 }
@@ -54,7 +57,9 @@ static int memo_follow(struct memo *m, const struct tables *t)
 {
 	bool is_new = tables_epoch(t) != m->epoch;
 
-	for (size_t i = 0; i < TABLE_COUNT; i++) {
+	if (is_new)
+		m->names = 0;
+	for (size_t i = 0; i < TABLE_NAMES; i++) {
 		struct memo_column *c = &m->column[i];
 		uint32_t end = tables_end(t, (enum table)i);
 		uint32_t *larger;
@@ -132,14 +137,53 @@ static int name_mapping(struct profile *p, uint32_t id)
 	return profile_get_string(p, slash + 1, strlen(slash + 1), &m->short_name);
 }
 
+/* Finds whose memory a mapping is; false where that is lost, and so may be anybody's. */
+static bool find_owner(const struct tables *t, const struct table_mapping *m,
+		       struct profile_file *key)
+{
+	const struct table_process *process = tables_process(t, m->process);
+
+	if (process) {
+		key->pid = process->pid;
+		key->start_ns = process->start_ns;
+	}
+	return process || (!m->process && m->kind != PROFILER__MAPPING__KIND__ANON);
+}
+
+static int make_mapping(struct profile *p, const struct tables *t, const struct table_mapping *m,
+			uint32_t *ret_id)
+{
+	struct profile_file file = { .generation = m->generation, .kind = m->kind };
+	struct profile_mapping key = { .file_offset = m->file_offset, .size = m->size };
+	struct profile_mapping *mapping;
+	size_t bytes;
+	const char *path = tables_string(t, m->path, &bytes);
+	int err = 0;
+
+	key.is_orphan = !find_owner(t, m, &file);
+	if (path)
+		err = strtab_get(&p->strings, path, bytes, &file.path);
+	if (!err && m->build_id_bytes)
+		err = strtab_get(&p->strings, (const char *)m->build_id, m->build_id_bytes,
+				 &file.build_id);
+	if (!err)
+		err = idmap_get(&p->files, &file, &key.file);
+	if (err >= 0)
+		err = idmap_get(&p->mappings, &key, ret_id);
+	if (err <= 0)
+		return err;
+	mapping = idmap_at(&p->mappings, *ret_id);
+	mapping->kind = file.kind;
+	mapping->path = file.path;
+	mapping->build_id = file.build_id;
+	return name_mapping(p, *ret_id);
+}
+
 static int get_mapping(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
 		       uint32_t *ret_id)
 {
 	const struct table_mapping *m = tables_mapping(t, id);
-	struct profile_mapping key = { 0 };
-	const char *path;
-	size_t bytes;
-	int err = 0;
+	int err;
 
 	*ret_id = 0;
 	if (!m)
@@ -147,19 +191,7 @@ static int get_mapping(struct profile *p, struct memo *memo, const struct tables
 	*ret_id = memo->column[TABLE_MAPPINGS].id[id];
 	if (*ret_id)
 		return 0;
-	key.file_offset = m->file_offset;
-	key.size = m->size;
-	key.kind = m->kind;
-	path = tables_string(t, m->path, &bytes);
-	if (path)
-		err = strtab_get(&p->strings, path, bytes, &key.path);
-	if (!err && m->build_id_bytes)
-		err = strtab_get(&p->strings, (const char *)m->build_id, m->build_id_bytes,
-				 &key.build_id);
-	if (!err)
-		err = idmap_get(&p->mappings, &key, ret_id);
-	if (err > 0)
-		err = name_mapping(p, *ret_id);
+	err = make_mapping(p, t, m, ret_id);
 	if (!err)
 		memo->column[TABLE_MAPPINGS].id[id] = *ret_id;
 	return err;
@@ -249,6 +281,16 @@ static int get_node(struct profile *p, struct memo *memo, const struct tables *t
 	return err < 0 ? err : 0;
 }
 
+static int set_container(struct profile *p, uint32_t id)
+{
+	struct profile_process *process = idmap_at(&p->processes, id);
+	const char *container = container_find(profile_text(p, process->cgroup));
+
+	return container
+		       ? profile_get_string(p, container, CONTAINER_ID_DIGITS, &process->container)
+		       : 0;
+}
+
 static int get_process(struct profile *p, const struct tables *t, uint32_t id, uint32_t *ret_id)
 {
 	const struct table_process *process = tables_process(t, id);
@@ -260,10 +302,13 @@ static int get_process(struct profile *p, const struct tables *t, uint32_t id, u
 		return 0;
 	key.pid = process->pid;
 	key.start_ns = process->start_ns;
+	key.inner_pid = process->inner_pid;
 	err = get_string(p, t, process->comm, &key.comm);
 	if (!err)
+		err = get_string(p, t, process->cgroup, &key.cgroup);
+	if (!err)
 		err = idmap_get(&p->processes, &key, ret_id);
-	return err < 0 ? err : 0;
+	return err > 0 ? set_container(p, *ret_id) : err;
 }
 
 /* What to put into row.who for a thread of the epoch. */
@@ -325,6 +370,43 @@ static int add_sample(struct profile *p, struct memo *memo, const struct tables 
 	return 0;
 }
 
+/* Takes over a name; one that damage has made useless is left out. */
+static int add_name(struct profile *p, struct memo *memo, const struct tables *t,
+		    const struct table_name *name)
+{
+	struct stretch stretch = { .start = name->start, .end = name->start + name->size };
+	const struct profile_mapping *mapping;
+	uint32_t id;
+	size_t bytes;
+	const char *text = tables_string(t, name->function, &bytes);
+	int err;
+
+	if (name->function && !text)
+		return 0;
+	err = get_mapping(p, memo, t, name->mapping, &id);
+	if (err || !id)
+		return err;
+	mapping = idmap_at(&p->mappings, id);
+	if (mapping->is_orphan)
+		return 0;
+	stretch.file = mapping->file;
+	if (text)
+		err = strtab_get(&p->strings, text, bytes, &stretch.name);
+	if (!stretch.name)
+		stretch.unknown = name->unknown;
+	return err ? err : stretches_add(&p->stretches, &stretch);
+}
+
+static int add_names(struct profile *p, struct memo *memo, const struct tables *t)
+{
+	uint32_t end = tables_end(t, TABLE_NAMES) - 1;
+	int err = 0;
+
+	while (!err && memo->names < end)
+		err = add_name(p, memo, t, tables_name(t, ++memo->names));
+	return err;
+}
+
 static int add_packet(struct profile *p, struct memo *memo, const Profiler__Packet *packet)
 {
 	const struct tables *t = reader_tables(p->reader);
@@ -333,6 +415,8 @@ static int add_packet(struct profile *p, struct memo *memo, const Profiler__Pack
 	int err;
 
 	err = memo_follow(memo, t);
+	if (!err)
+		err = add_names(p, memo, t);
 	for (size_t i = 0; !err && i < packet->n_samples; i++) {
 		reader_samples(p->reader, packet->samples[i], &it);
 		while (!err && sample_iter_next(&it, &sample))
@@ -353,13 +437,16 @@ int profile_open(struct profile **ret, enum profile_by by, bool by_cpu)
 	profiler__header__init(&p->no_header);
 	p->by = by;
 	p->by_cpu = by_cpu;
+	idmap_init(&p->files, sizeof(struct profile_file), sizeof(struct profile_file));
 	idmap_init(&p->mappings, sizeof(struct profile_mapping),
-		   offsetof(struct profile_mapping, name));
+		   offsetof(struct profile_mapping, kind));
 	idmap_init(&p->frames, sizeof(struct profile_frame), sizeof(struct profile_frame));
 	idmap_init(&p->nodes, sizeof(struct profile_node), sizeof(struct profile_node));
-	idmap_init(&p->processes, sizeof(struct profile_process), sizeof(struct profile_process));
+	idmap_init(&p->processes, sizeof(struct profile_process),
+		   offsetof(struct profile_process, container));
 	idmap_init(&p->threads, sizeof(struct profile_thread), sizeof(struct profile_thread));
 	idmap_init(&p->rows, sizeof(struct profile_row), offsetof(struct profile_row, count));
+	stretches_init(&p->stretches);
 	for (size_t i = 1; err >= 0 && i < PSEUDO_END; i++) {
 		const char *name = pseudo_names[i];
 
@@ -381,17 +468,28 @@ void profile_free(struct profile *p)
 		return;
 	reader_free(p->reader);
 	strtab_release(&p->strings);
+	idmap_release(&p->files);
 	idmap_release(&p->mappings);
 	idmap_release(&p->frames);
 	idmap_release(&p->nodes);
 	idmap_release(&p->processes);
 	idmap_release(&p->threads);
 	idmap_release(&p->rows);
+	stretches_release(&p->stretches);
 	free(p);
 }
 
-int profile_read(struct profile *p, int fd)
+/* Bytes that are to be read, where that can be told. */
+static uint64_t whole_bytes(int fd)
 {
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
+int profile_read(struct profile *p, int fd, const struct progress *progress)
+{
+	const uint64_t whole = whole_bytes(fd);
 	const Profiler__Packet *packet;
 	struct memo memo = { 0 };
 	int err;
@@ -403,8 +501,12 @@ int profile_read(struct profile *p, int fd)
 		err = add_packet(p, &memo, packet);
 		if (err)
 			break;
+		if (progress)
+			progress->step(progress->ctx, reader_bytes(p->reader), whole);
 	}
 	memo_release(&memo);
+	if (!err)
+		err = stretches_sort(&p->stretches);
 	for (size_t i = 0; i < READER_MAX_EVENTS; i++) {
 		p->all.count += p->event[i].count;
 		p->all.weight += p->event[i].weight;
@@ -412,108 +514,4 @@ int profile_read(struct profile *p, int fd)
 	if (!err && !reader_packets(p->reader))
 		return -ENODATA;
 	return err;
-}
-
-const Profiler__Header *profile_header(const struct profile *p)
-{
-	const Profiler__Header *header = reader_header(p->reader);
-
-	return header ? header : &p->no_header;
-}
-
-const Profiler__Ledger *profile_ledger(const struct profile *p)
-{
-	return reader_ledger(p->reader);
-}
-
-const struct reader_damage *profile_damage(const struct profile *p)
-{
-	return reader_damaged(p->reader) ? reader_damage(p->reader) : NULL;
-}
-
-uint64_t profile_duration_ns(const struct profile *p)
-{
-	const Profiler__Ledger *ledger = profile_ledger(p);
-	uint64_t start = profile_header(p)->start_ns;
-	uint64_t end = p->last_ns;
-
-	if (ledger && ledger->time_ns > end)
-		end = ledger->time_ns;
-	return end > start ? end - start : 0;
-}
-
-uint64_t profile_realtime_ns(const struct profile *p, uint64_t boottime_ns)
-{
-	const Profiler__Clock *clock = profile_header(p)->clock;
-
-	return clock && clock->realtime_ns ? clock->realtime_ns + boottime_ns - clock->boottime_ns
-					   : 0;
-}
-
-const char *profile_event_name(const struct profile *p, uint32_t event, char ret[EVENT_NAME_MAX])
-{
-	const Profiler__Event *e = profile_header(p)->event[event];
-	char raw[EVENT_NAME_MAX / TEXT_CLEAN_GROWTH];
-
-	snprintf(raw, sizeof(raw), *e->modifier ? "%s:%s" : "%s", e->name, e->modifier);
-	ret[text_clean(ret, raw, strlen(raw))] = 0;
-	return ret;
-}
-
-const char *profile_text(const struct profile *p, uint32_t string)
-{
-	return strtab_text(&p->strings, string);
-}
-
-const struct profile_thread *profile_thread(const struct profile *p, uint32_t who)
-{
-	return who && p->by == PROFILE_BY_THREAD ? idmap_at(&p->threads, who) : NULL;
-}
-
-const struct profile_process *profile_process(const struct profile *p, uint32_t who)
-{
-	const struct profile_thread *thread = profile_thread(p, who);
-
-	if (thread)
-		who = thread->process;
-	return who && p->by != PROFILE_BY_NOBODY ? idmap_at(&p->processes, who) : NULL;
-}
-
-/* Appends one of the two stacks, the innermost frame being a return address or not. */
-static size_t append_stack(const struct profile *p, uint32_t node, bool is_return, uint32_t *ret)
-{
-	const struct profile_node *n;
-	size_t length = 0;
-
-	for (; node; node = n->parent) {
-		if (length == PROFILE_DEPTH_MAX) {
-			ret[length++] = frame_ref(PSEUDO_TRUNCATED, false);
-			break;
-		}
-		n = idmap_at(&p->nodes, node);
-		ret[length++] = frame_ref(n->frame, is_return);
-		is_return = true;
-	}
-	return length;
-}
-
-size_t profile_stack(const struct profile *p, const struct profile_row *row, uint32_t *ret)
-{
-	bool in_kernel = row->flags & PROFILER__SAMPLE_FLAG__IN_KERNEL;
-	size_t length = append_stack(p, row->kernel, !in_kernel, ret);
-
-	if (row->flags & PROFILER__SAMPLE_FLAG__KERNEL_LOST)
-		ret[length++] = frame_ref(PSEUDO_STACK_LOST, false);
-	else if (row->kernel && row->flags & PROFILER__SAMPLE_FLAG__KERNEL_TRUNCATED)
-		ret[length++] = frame_ref(PSEUDO_TRUNCATED, false);
-	length += append_stack(p, row->user, in_kernel || row->kernel, ret + length);
-	if (row->flags & PROFILER__SAMPLE_FLAG__USER_LOST)
-		ret[length++] = frame_ref(PSEUDO_STACK_LOST, false);
-	else if (row->flags & PROFILER__SAMPLE_FLAG__USER_FAILED)
-		ret[length++] = frame_ref(PSEUDO_UNREADABLE, false);
-	else if (row->flags & PROFILER__SAMPLE_FLAG__USER_TRUNCATED)
-		ret[length++] = frame_ref(PSEUDO_TRUNCATED, false);
-	if (!length)
-		ret[length++] = frame_ref(PSEUDO_NO_STACK, false);
-	return length;
 }

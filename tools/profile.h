@@ -3,10 +3,10 @@
  * profile.h - a stream added up: what every tool starts from.
  *
  * Keeps only what is distinct in the whole stream, whatever the epochs: strings, mappings,
- * frames, call tree nodes, processes and threads, and one row with a count and a weight for
- * each combination of them that samples had. Memory follows the number of distinct stacks, not
- * that of samples. Sum of the rows' counts == samples, per event and in all: nothing that the
- * stream gave is left out.
+ * frames, call tree nodes, processes and threads, names of code, and one row with a count and a
+ * weight for each combination of them that samples had. Memory follows the number of distinct
+ * stacks, not that of samples. Sum of the rows' counts == samples, per event and in all: nothing
+ * that the stream gave is left out.
  *
  * All ids are of the profile, start at 1 and follow the order of the stream; 0 means none.
  * Not thread-safe.
@@ -20,6 +20,7 @@
 
 #include "proto/reader.h"
 #include "tools/idmap.h"
+#include "tools/stretches.h"
 
 /* In place of an event: all of them together. */
 #define PROFILE_ALL_EVENTS UINT32_MAX
@@ -41,22 +42,38 @@ enum profile_pseudo {
 	PSEUDO_END,
 };
 
+/*
+ * What names in the stream are of: the same for all mappings of it. One's own memory is that of a
+ * process, which is told by its pid and start.
+ */
+struct profile_file {
+	uint64_t start_ns;
+	uint32_t pid;
+	uint32_t generation;
+	uint32_t path;	   /* string: as in the stream, any bytes */
+	uint32_t build_id; /* string of raw bytes */
+	uint32_t kind;	   /* PROFILER__MAPPING__KIND__* */
+	uint32_t reserved; /* 0 */
+};
+
 struct profile_mapping {
 	uint64_t file_offset;
 	uint64_t size;
-	uint32_t kind;	   /* PROFILER__MAPPING__KIND__* */
-	uint32_t path;	   /* string: as in the stream, any bytes */
-	uint32_t build_id; /* string of raw bytes */
-	uint32_t reserved; /* 0 */
+	uint32_t file;	    /* a profile_file */
+	uint32_t is_orphan; /* memory of a process whose definition was lost: nothing names it */
 	/* up to here the key */
+	uint32_t kind;	     /* of the file */
+	uint32_t path;	     /* of the file */
+	uint32_t build_id;   /* of the file */
 	uint32_t name;	     /* string: path fit for showing, "[...]" where there is no file */
 	uint32_t short_name; /* string: the same without directories */
+	uint32_t reserved;   /* 0 */
 };
 
 struct profile_frame {
 	uint64_t offset;   /* meaning by the mapping's kind */
 	uint32_t mapping;  /* 0 for a pseudo frame and where the mapping's definition was lost */
-	uint32_t function; /* string, 0 when not resolved at record time */
+	uint32_t function; /* string, 0 for user code and where it is not known */
 };
 
 struct profile_node {
@@ -67,7 +84,12 @@ struct profile_node {
 struct profile_process {
 	uint64_t start_ns;
 	uint32_t pid;
-	uint32_t comm; /* string */
+	uint32_t comm;	    /* string */
+	uint32_t cgroup;    /* string, 0 when unknown */
+	uint32_t inner_pid; /* 0 when it has no other one */
+	/* up to here the key */
+	uint32_t container; /* string: id, 0 when in none or unknown */
+	uint32_t reserved;
 };
 
 struct profile_thread {
@@ -95,13 +117,16 @@ struct profile_total {
 };
 
 struct profile {
-	struct strtab strings; /* all but paths and build ids: valid UTF-8, no control characters */
+	struct strtab strings; /* all but paths, build ids and stretches' names: valid UTF-8, no
+				  control characters */
+	struct idmap files;
 	struct idmap mappings;
 	struct idmap frames;
 	struct idmap nodes;
 	struct idmap processes;
 	struct idmap threads;
 	struct idmap rows;
+	struct stretches stretches; /* of files; names are strings as in the stream */
 	struct profile_total event[READER_MAX_EVENTS];
 	struct profile_total all;
 	uint64_t last_ns; /* time of the latest sample, CLOCK_BOOTTIME */
@@ -125,10 +150,17 @@ int profile_open(struct profile **ret, enum profile_by by, bool by_cpu)
 /** profile_free() - free a profile; NULL is fine */
 void profile_free(struct profile *p);
 
+/* Told now and then how far long work has come. */
+struct progress {
+	void (*step)(void *ctx, uint64_t done, uint64_t whole); /* whole: 0 = not known */
+	void *ctx;
+};
+
 /**
  * profile_read() - add up a whole stream; once for a profile
  * @p: an empty profile
  * @fd: file, pipe or socket, read to its end; stays the caller's
+ * @progress: told the bytes read; NULL: nobody is
  *
  * Damage is no error, see profile_damage().
  *
@@ -136,7 +168,8 @@ void profile_free(struct profile *p);
  * -EBADMSG not a profiler stream, -EPROTONOSUPPORT written by a newer profiler, -ENOMEM, -errno
  * of read().
  */
-int profile_read(struct profile *p, int fd) __attribute__((warn_unused_result));
+int profile_read(struct profile *p, int fd, const struct progress *progress)
+	__attribute__((warn_unused_result));
 
 /** profile_header() - what was recorded; never NULL, an empty one where the stream had none */
 const Profiler__Header *profile_header(const struct profile *p);
@@ -183,6 +216,9 @@ int profile_get_string(struct profile *p, const char *text, size_t bytes, uint32
 
 /** profile_process() - process of a row's who, NULL when unknown or not kept apart */
 const struct profile_process *profile_process(const struct profile *p, uint32_t who);
+
+/** profile_stretch() - what the stream says of a place of user code, NULL when it says nothing */
+const struct stretch *profile_stretch(const struct profile *p, uint32_t mapping, uint64_t offset);
 
 /** profile_thread() - thread of a row's who, NULL when unknown or not kept apart */
 const struct profile_thread *profile_thread(const struct profile *p, uint32_t who);

@@ -19,8 +19,11 @@ static int take(void *ctx, char letter, const char *argument);
 static const struct cli_option report_options[] = {
 	{ "rows", "N", "show so many lines of a table (default: 20; JSON: all)", 'n' },
 	{ "event", "NAME", "show this event (default: the first with samples; JSON: all)", 'e' },
-	{ "by", "WHAT", "one table only: function, process or event", 'b' },
-	{ "stats", NULL, "show the whole ledger, by CPU and event", 's' },
+	{ "by", "WHAT",
+	  "one table only: function, event, pid (process), tid (thread),\n"
+	  "                         comm, cgroup, container, cpu, mapping or source",
+	  'b' },
+	{ "stats", NULL, "show the whole ledger, and code without names", 's' },
 	{ "json", NULL, "print JSON", 'j' },
 	{ 0 },
 };
@@ -35,17 +38,14 @@ static const struct cli_program report_program = {
 
 static int take_by(struct report_options *o, const char *what)
 {
-	if (!strcmp(what, "function"))
-		o->by = REPORT_BY_FUNCTION;
-	else if (!strcmp(what, "process"))
-		o->by = REPORT_BY_PROCESS;
-	else if (!strcmp(what, "event"))
-		o->by = REPORT_BY_EVENT;
-	else {
-		cli_error(&report_program, "--by wants function, process or event, not '%s'", what);
-		return 2;
-	}
-	return 0;
+	o->by = report_by_find(what);
+	if (o->by)
+		return 0;
+	cli_error(&report_program,
+		  "--by wants function, event, pid, tid, comm, cgroup, container, cpu, mapping or "
+		  "source, not '%s'",
+		  what);
+	return 2;
 }
 
 static int take(void *ctx, char letter, const char *argument)
@@ -87,31 +87,80 @@ static int get_cell(struct idmap *cells, uint32_t id, uint32_t event, struct rep
 	return 0;
 }
 
-static int count_row(struct report *r, uint32_t row_id, uint32_t *stack)
+static int count_group(struct report *r, const struct profile_row *row, uint32_t leaf)
 {
-	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
 	const struct profile_total more = { row->count, row->weight };
-	size_t length = profile_stack(r->profile, row, stack);
+	const struct report_group key = report_group_of(r, row, leaf);
 	struct report_cell *cell = NULL;
-	int err;
+	uint32_t group = 0;
+	int err = idmap_get(&r->groups, &key, &group);
 
-	err = get_cell(&r->processes, row->who, row->event, &cell);
+	if (err >= 0)
+		err = get_cell(&r->group_cells, group, row->event, &cell);
 	if (err)
 		return err;
 	add(&cell->self, &more);
-	for (size_t i = 0; i < length; i++) {
-		const struct location *location = names_location(r->names, stack[i]);
+	return 0;
+}
 
-		err = get_cell(&r->functions, location->function, row->event, &cell);
+/* Counts a place without a name, where the row's event is shown. */
+static int count_unknown(struct report *r, uint32_t row_id, const struct location *location,
+			 bool is_leaf)
+{
+	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
+	const struct profile_mapping *mapping = idmap_at(&r->profile->mappings, location->mapping);
+	const struct report_unknown key = { .path = mapping->name, .reason = location->unknown };
+	const struct profile_total more = { row->count, row->weight };
+	struct report_unknown *unknown;
+	uint32_t id = 0;
+	int err;
+
+	if (r->event != PROFILE_ALL_EVENTS && r->event != row->event)
+		return 0;
+	err = idmap_get(&r->unknowns, &key, &id);
+	if (err < 0)
+		return err;
+	unknown = idmap_at(&r->unknowns, id);
+	if (is_leaf)
+		add(&unknown->self, &more);
+	if (unknown->seen != row_id)
+		add(&unknown->total, &more);
+	unknown->seen = row_id;
+	return 0;
+}
+
+/* Counts the functions at one frame of a stack: the leaf's innermost has the row as self. */
+static int count_frame(struct report *r, uint32_t row_id, const struct location *location,
+		       bool is_leaf)
+{
+	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
+	const struct profile_total more = { row->count, row->weight };
+	const struct code_line *line = names_lines(r->names, location);
+	struct report_cell *cell = NULL;
+	int err;
+
+	for (uint32_t i = 0; i < location->lines; i++) {
+		err = get_cell(&r->functions, line[i].function, row->event, &cell);
 		if (err)
 			return err;
-		if (i == 0)
+		if (is_leaf && i == 0)
 			add(&cell->self, &more);
 		if (cell->seen != row_id)
 			add(&cell->total, &more);
 		cell->seen = row_id;
 	}
-	return 0;
+	return location->unknown ? count_unknown(r, row_id, location, is_leaf) : 0;
+}
+
+static int count_row(struct report *r, uint32_t row_id, uint32_t *stack)
+{
+	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
+	size_t length = profile_stack(r->profile, row, stack);
+	int err = count_group(r, row, stack[0]);
+
+	for (size_t i = 0; !err && i < length; i++)
+		err = count_frame(r, row_id, names_location(r->names, stack[i]), i == 0);
+	return err;
 }
 
 static int count_rows(struct report *r)
@@ -154,7 +203,7 @@ static int compare_function_lines(const void *a, const void *b, void *ctx)
 				     names_function(r->names, y->id));
 }
 
-static int compare_process_lines(const void *a, const void *b, void *ctx)
+static int compare_group_lines(const void *a, const void *b, void *ctx)
 {
 	const struct report_line *x = a;
 	const struct report_line *y = b;
@@ -162,6 +211,21 @@ static int compare_process_lines(const void *a, const void *b, void *ctx)
 
 	(void)ctx;
 	return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+static int compare_unknowns(const void *a, const void *b, void *ctx)
+{
+	const struct report *r = ctx;
+	const struct report_unknown *x = a;
+	const struct report_unknown *y = b;
+	int order = compare_totals(&x->self, &y->self);
+
+	if (!order)
+		order = compare_totals(&x->total, &y->total);
+	if (!order)
+		order = strcmp(profile_text(r->profile, x->path),
+			       profile_text(r->profile, y->path));
+	return order ? order : (x->reason > y->reason) - (x->reason < y->reason);
 }
 
 /* Adds the cells of the events shown up into one line for each id, at index id. */
@@ -188,19 +252,46 @@ static size_t fill_lines(const struct report *r, const struct idmap *cells,
 static int make_lines(struct report *r)
 {
 	size_t functions = r->names->functions.count + (size_t)1;
-	size_t processes = r->profile->processes.count + (size_t)1;
+	size_t groups = r->groups.count + (size_t)1;
 
 	r->function_line = calloc(functions, sizeof(*r->function_line));
-	r->process_line = calloc(processes, sizeof(*r->process_line));
-	if (!r->function_line || !r->process_line)
+	r->group_line = calloc(groups, sizeof(*r->group_line));
+	r->unknown_line = calloc(r->unknowns.count + (size_t)1, sizeof(*r->unknown_line));
+	if (!r->function_line || !r->group_line || !r->unknown_line)
 		return -ENOMEM;
 	r->function_lines = fill_lines(r, &r->functions, r->function_line, functions);
-	r->process_lines = fill_lines(r, &r->processes, r->process_line, processes);
+	r->group_lines = fill_lines(r, &r->group_cells, r->group_line, groups);
+	for (uint32_t i = 0; i < r->unknowns.count; i++)
+		r->unknown_line[i] = *(const struct report_unknown *)idmap_at(&r->unknowns, i + 1);
 	qsort_r(r->function_line, r->function_lines, sizeof(*r->function_line),
 		compare_function_lines, r);
-	qsort_r(r->process_line, r->process_lines, sizeof(*r->process_line), compare_process_lines,
-		r);
+	qsort_r(r->group_line, r->group_lines, sizeof(*r->group_line), compare_group_lines, r);
+	qsort_r(r->unknown_line, r->unknowns.count, sizeof(*r->unknown_line), compare_unknowns, r);
 	return 0;
+}
+
+static void init_report(struct report *r)
+{
+	const enum report_by by = r->options->by;
+
+	r->group_by = by < REPORT_BY_PID ? REPORT_BY_PID : by;
+	r->shown = r->event == PROFILE_ALL_EVENTS ? r->profile->all : r->profile->event[r->event];
+	idmap_init(&r->functions, sizeof(struct report_cell), offsetof(struct report_cell, self));
+	idmap_init(&r->groups, sizeof(struct report_group), sizeof(struct report_group));
+	idmap_init(&r->group_cells, sizeof(struct report_cell), offsetof(struct report_cell, self));
+	idmap_init(&r->unknowns, sizeof(struct report_unknown),
+		   offsetof(struct report_unknown, self));
+}
+
+static void release_report(struct report *r)
+{
+	idmap_release(&r->functions);
+	idmap_release(&r->groups);
+	idmap_release(&r->group_cells);
+	idmap_release(&r->unknowns);
+	free(r->function_line);
+	free(r->group_line);
+	free(r->unknown_line);
 }
 
 static int report(const struct report_options *options, const struct profile *p,
@@ -209,9 +300,7 @@ static int report(const struct report_options *options, const struct profile *p,
 	struct report r = { .options = options, .profile = p, .names = names, .event = event };
 	int err;
 
-	r.shown = event == PROFILE_ALL_EVENTS ? p->all : p->event[event];
-	idmap_init(&r.functions, sizeof(struct report_cell), offsetof(struct report_cell, self));
-	idmap_init(&r.processes, sizeof(struct report_cell), offsetof(struct report_cell, self));
+	init_report(&r);
 	err = count_rows(&r);
 	if (!err)
 		err = make_lines(&r);
@@ -221,17 +310,15 @@ static int report(const struct report_options *options, const struct profile *p,
 		report_print_stats(&r);
 	else if (!err)
 		report_print_text(&r);
-	idmap_release(&r.functions);
-	idmap_release(&r.processes);
-	free(r.function_line);
-	free(r.process_line);
+	release_report(&r);
 	return err;
 }
 
 int main(int argc, char **argv)
 {
 	struct report_options options = { 0 };
-	const char *input = NULL;
+	struct cli_input input = { 0 };
+	enum profile_by whose = PROFILE_BY_PROCESS;
 	struct profile *profile = NULL;
 	struct names *names = NULL;
 	uint32_t event = PROFILE_ALL_EVENTS;
@@ -241,7 +328,10 @@ int main(int argc, char **argv)
 	status = cli_parse(&report_program, argc, argv, &options, &input);
 	if (status != CLI_GO_ON)
 		return status;
-	status = cli_read(&report_program, input, PROFILE_BY_PROCESS, false, &profile, &names);
+	if (options.by == REPORT_BY_TID || options.by == REPORT_BY_COMM)
+		whose = PROFILE_BY_THREAD;
+	status = cli_read(&report_program, &input, whose, options.by == REPORT_BY_CPU, &profile,
+			  &names);
 	if (status)
 		return status;
 	if (options.event || !options.json)

@@ -211,21 +211,76 @@ static void print_functions(const struct report *r)
 	fputs("\n  ],\n", stdout);
 }
 
-static void print_processes(const struct report *r)
+static void print_source(const struct report *r, const struct report_group *group)
 {
-	fputs("  \"processes\": [", stdout);
-	for (size_t i = 0; i < rows(r, r->process_lines); i++) {
-		const struct report_line *line = &r->process_line[i];
-		const struct profile_process *process = profile_process(r->profile, line->id);
+	const char *text = profile_text(r->profile, group->text);
+
+	if (group->has_none) {
+		print_text("mapping", text);
+		return;
+	}
+	print_text("file", text);
+	printf("\"line\": %" PRIu32 ", ", group->line);
+}
+
+/* What tells a group from others; what is unknown of it is left out. */
+static void print_group(const struct report *r, const struct report_group *group)
+{
+	const char *text = group->text ? profile_text(r->profile, group->text) : "[unknown]";
+
+	switch (r->group_by) {
+	case REPORT_BY_CPU:
+		printf("\"cpu\": %" PRIu32 ", ", group->cpu);
+		break;
+	case REPORT_BY_SOURCE:
+		print_source(r, group);
+		break;
+	case REPORT_BY_CONTAINER:
+		print_text("container", group->has_none ? "" : text);
+		break;
+	case REPORT_BY_PID:
+	case REPORT_BY_TID:
+		print_text("name", text);
+		if (group->text)
+			printf("\"pid\": %" PRIu32 ", ", group->pid);
+		if (group->text && r->group_by == REPORT_BY_TID)
+			printf("\"tid\": %" PRIu32 ", ", group->tid);
+		break;
+	default:
+		print_text(report_by_word(r->group_by), text);
+	}
+}
+
+static void print_groups(const struct report *r)
+{
+	if (r->group_by == REPORT_BY_PID)
+		fputs("  \"processes\": [", stdout);
+	else
+		printf("  \"by_%s\": [", report_by_word(r->group_by));
+	for (size_t i = 0; i < rows(r, r->group_lines); i++) {
+		const struct report_line *line = &r->group_line[i];
 
 		printf("%s\n    {", i ? "," : "");
-		print_text("name", process ? profile_text(r->profile, process->comm) : "[unknown]");
-		if (process)
-			printf("\"pid\": %" PRIu32 ", ", process->pid);
+		print_group(r, idmap_at(&r->groups, line->id));
 		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64 "}", line->self.count,
 		       line->self.weight);
 	}
 	fputs("\n  ],\n", stdout);
+}
+
+static void print_unknowns(const struct report *r)
+{
+	fputs("  \"unknown\": [", stdout);
+	for (size_t i = 0; i < r->unknowns.count; i++) {
+		const struct report_unknown *u = &r->unknown_line[i];
+
+		printf("%s\n    {", i ? "," : "");
+		print_text("mapping", profile_text(r->profile, u->path));
+		print_text("reason", name_unknown_text(u->reason));
+		print_numbers(&u->self, &u->total);
+		putchar('}');
+	}
+	fputs(r->unknowns.count ? "\n  ],\n" : "],\n", stdout);
 }
 
 static void print_strings(const char *key, char *const *text, size_t count)
@@ -270,7 +325,8 @@ void report_print_json(const struct report *r)
 	print_events(r);
 	print_ledger(r);
 	print_functions(r);
-	print_processes(r);
+	print_groups(r);
+	print_unknowns(r);
 	print_damage(profile_damage(r->profile));
 	puts("}");
 }

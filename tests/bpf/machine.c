@@ -23,6 +23,7 @@
 /* What the program defines for the kernel to find. */
 __u64 hash_frames(__u32 cpu, __u32 n);
 int forget_process(void *ctx);
+int has_code_at(__u32 cpu, __u64 sp);
 int walk_step(__u32 cpu);
 int walk_steps(__u32 cpu);
 __u32 copy_stack(__u32 cpu, __u64 sp);

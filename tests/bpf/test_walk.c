@@ -442,6 +442,45 @@ Test(walk, deep)
 	}
 }
 
+/*
+ * A leaf that no table covers and that has no frame of its own: its caller is passed over, and the
+ * stack not called whole. As is told by the return address at the top of the stack.
+ */
+Test(walk, does_not_vouch_for_a_leaf_without_a_frame)
+{
+	uint64_t first = first_function() + 1, bare = function((struct unwind_rule){ 0 }) + 1;
+	uint64_t caller = plain_function(2) + 1,
+		 signal = function((struct unwind_rule){ .cfa = UNWIND_SIGNAL });
+
+	machine.regs.ip = bare;
+	machine.regs.fp = STACK(110);
+	machine.user_words[111] = first;
+	expect_walk(STACK_COMPLETE, STACK_BY_FRAME_POINTER, bare, first);
+	machine.user_words[100] = caller;
+	expect_walk(STACK_CHAIN_END, STACK_BY_FRAME_POINTER, bare, first);
+	machine.user_words[100] = CODE + CODE_PAGES * 4096; /* no code */
+	expect_walk(STACK_COMPLETE, STACK_BY_FRAME_POINTER, bare, first);
+	/* Another end is not better for it. */
+	machine.user_words[100] = caller;
+	machine.user_words[111] = CODE + CODE_PAGES * 4096 - 5;
+	expect_walk(STACK_NO_TABLE, STACK_BY_FRAME_POINTER, bare, CODE + CODE_PAGES * 4096 - 5);
+	machine.user_words[111] = first;
+	/* Nor is it known of what a signal came upon; what it called has a frame. */
+	machine.regs.ip = signal;
+	machine.user_words[115] = STACK(140);
+	machine.user_words[115 + 5] = STACK(130);
+	machine.user_words[115 + 6] = bare;
+	machine.user_words[130] = caller;
+	machine.user_words[141] = first;
+	expect_walk(STACK_CHAIN_END, STACK_BY_FRAME_POINTER, signal, bare, first);
+	machine.user_words[115] = 0;
+	expect_walk(STACK_NO_RULE, STACK_BY_FRAME_POINTER, signal, bare);
+	machine.regs.ip = caller;
+	machine.user_words[101] = bare;
+	machine.user_words[102] = caller;
+	expect_walk(STACK_COMPLETE, STACK_BY_FRAME_POINTER, caller, bare, first);
+}
+
 /* What no table covers may have a frame pointer. */
 Test(walk, steps_over_code_without_rules_by_its_frame_pointer)
 {

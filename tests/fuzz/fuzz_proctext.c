@@ -30,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct proctext_stat stat;
 	struct proctext_symbol symbol;
 	struct proctext_module module;
+	struct proctext_cgroup cgroup;
+	struct proctext_status status;
 
 	if (proctext_parse_map(text, size, &map) == 0) {
 		require(map.start < map.end);
@@ -46,5 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(module.name_size > 0);
 		require_inside(module.name, module.name_size, data, size);
 	}
+	if (proctext_parse_cgroup(text, size, &cgroup) == 0) {
+		require(cgroup.path_size > 0 && *cgroup.path == '/');
+		require_inside(cgroup.path, cgroup.path_size, data, size);
+	}
+	if (proctext_parse_status(text, size, &status) == 0)
+		require(memmem(text, size, "NSpid:", strlen("NSpid:")) != NULL);
 	return 0;
 }

@@ -101,6 +101,12 @@ static uint64_t look_at(const struct reader *r, const Profiler__Packet *packet)
 				sum += tables_process(t, thread->process)->pid;
 		}
 	}
+	for (uint32_t i = 1; i < tables_end(t, TABLE_NAMES); i++) {
+		const struct table_name *name = tables_name(t, i);
+
+		require(name && name->mapping && name->size);
+		require(name->start + name->size > name->start);
+	}
 	for (int i = 0; i < TABLE_COUNT; i++)
 		require(tables_end(t, (enum table)i) >= 1);
 	if (reader_ledger(r))

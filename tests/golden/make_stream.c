@@ -3,12 +3,15 @@
  * make_stream.c - streams with a known content, for the tests of the tools.
  *
  *	make_stream demo           everything the tools show, in three epochs (see below)
+ *	make_stream names          names of user code, and where processes are: in containers, with
+ *	                           code that they make at run time (see below)
  *	make_stream empty          a recording without a sample
  *	make_stream idle           a second of an idle machine: four samples, and the coarse clock
  *of idle time expected 16 more make_stream nothing        one header, no event, no ledger
  *	make_stream elf PATH BUILD_ID OFFSET...
  *	                           a sample at each OFFSET of a file, and one that returns there;
- *	                           BUILD_ID in hexadecimal digits or "-"
+ *	                           BUILD_ID in hexadecimal digits or "-"; names of code of the file
+ *	                           go before an offset, as START,SIZE,NAME
  *	make_stream deep FRAMES    one stack of so many frames
  *	make_stream big SAMPLES STACKS
  *	                           for measuring
@@ -192,11 +195,115 @@ static void make_idle(void)
 	writer_write_ledger(&w, true);
 }
 
+#define CONTAINER "4f1c9a7e2b3d5c6f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7"
+
+static uint32_t file_mapping(struct writer *w, const char *path)
+{
+	uint64_t *build_id = malloc(sizeof(*build_id)); /* the writer keeps it */
+
+	/* made up from the path, as they are of different files */
+	*build_id = 14695981039346656037u;
+	for (const char *c = path; *c; c++)
+		*build_id = (*build_id ^ (uint8_t)*c) * 1099511628211u;
+	return writer_add_mapping(w, PROFILER__MAPPING__KIND__FILE, path,
+				  (ProtobufCBinaryData){ sizeof(*build_id), (uint8_t *)build_id },
+				  0, 0x10000);
+}
+
+/* So many samples of one thread at a place that the code at another has called. */
+static void add_calls(struct writer *w, uint32_t thread, uint32_t mapping, uint64_t caller,
+		      uint64_t leaf, uint32_t count)
+{
+	uint32_t node = writer_add_node(w, 0, mapping, caller, 0);
+
+	node = writer_add_node(w, node, mapping, leaf, 0);
+	for (uint32_t i = 0; i < count; i++)
+		writer_add_sample(w, i % CPUS, 0, thread, node, 0, 1000000, 0);
+}
+
+/* Programs whose code has names in the stream, and a library for each reason to have none. */
+static void add_files(struct writer *w, uint32_t thread, bool names)
+{
+	static const struct {
+		const char *path;
+		Profiler__Names__Unknown why;
+	} unknown[] = {
+		{ "/opt/demo/lib/libstripped.so", PROFILER__NAMES__UNKNOWN__NO_SYMBOL },
+		{ "/opt/demo/lib/libgone.so", PROFILER__NAMES__UNKNOWN__NO_FILE },
+		{ "/opt/demo/lib/libbroken.so", PROFILER__NAMES__UNKNOWN__BAD_FILE },
+		{ "/opt/demo/lib/libmany.so", PROFILER__NAMES__UNKNOWN__NO_ROOM },
+		{ "/opt/demo/lib/libfuture.so", (Profiler__Names__Unknown)77 },
+		{ "/opt/demo/lib/libuntold.so", PROFILER__NAMES__UNKNOWN__HAS_NAME },
+	};
+	uint32_t app = file_mapping(w, "/opt/demo/app");
+
+	add_calls(w, thread, app, 0x1100, 0x1234, 40);
+	add_calls(w, thread, app, 0x1100, 0x1300, 20); /* behind the end of parse() */
+	if (names) {
+		writer_add_name(w, app, 0x1200, 0x100, "_ZN3app5parseEPKcRSt6vectorIiSaIiEE",
+				PROFILER__NAMES__UNKNOWN__HAS_NAME);
+		writer_add_name(w, app, 0x1000, 0x100, "main", PROFILER__NAMES__UNKNOWN__HAS_NAME);
+		writer_add_name(w, app, 0x1000, 0x1000, "", PROFILER__NAMES__UNKNOWN__NO_SYMBOL);
+	}
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		uint32_t mapping = file_mapping(w, unknown[i].path);
+
+		add_calls(w, thread, mapping, 0x500, 0x600, 6 - (uint32_t)i);
+		if (names && unknown[i].why)
+			writer_add_name(w, mapping, 0, 0x1000, "", unknown[i].why);
+	}
+}
+
+/* Code that two processes made at the same address, one of them twice. */
+static void add_jit(struct writer *w, uint32_t process, uint32_t thread, uint32_t generation,
+		    const char *name, uint32_t count)
+{
+	uint32_t memory = writer_new_memory(w, process, generation);
+
+	add_calls(w, thread, memory, 0x7f0000001080, 0x7f0000002010, count);
+	writer_add_name(w, memory, 0x7f0000001000, 0x100, "Interpreter",
+			PROFILER__NAMES__UNKNOWN__HAS_NAME);
+	writer_add_name(w, memory, 0x7f0000002000, 0x40, name,
+			*name ? PROFILER__NAMES__UNKNOWN__HAS_NAME
+			      : PROFILER__NAMES__UNKNOWN__NO_MAP);
+}
+
+/*
+ * Three epochs of the same, and the first alone has the names of files: they come after the frames
+ * and hold for the whole stream.
+ */
+static void make_names(void)
+{
+	struct writer w;
+
+	writer_begin(&w);
+	writer_add_event(&w, event_cpu_clock());
+	for (int epoch = 0; epoch < 3; epoch++) {
+		uint32_t app, java, node, app_thread;
+
+		writer_begin_epoch(&w);
+		app = writer_add_process(&w, 100, "app", 0);
+		java = writer_add_process(&w, 300, "java", START_NS + 5);
+		node = writer_add_process(&w, 301, "node", START_NS + 6);
+		writer_place_process(&w, app, "/system.slice/docker-" CONTAINER ".scope", 1);
+		writer_place_process(&w, java, "/user.slice/user-1000.slice/session-2.scope", 0);
+		app_thread = writer_add_thread(&w, app, 100, "app");
+		add_files(&w, app_thread, false);
+		writer_flush(&w);
+		add_files(&w, app_thread, epoch == 0);
+		add_jit(&w, java, writer_add_thread(&w, java, 300, "java"), 1, "LFoo;::bar", 8);
+		add_jit(&w, java, writer_add_thread(&w, java, 303, "C2"), 2, "LFoo;::baz", 5);
+		add_jit(&w, node, writer_add_thread(&w, node, 301, "node"), 1, "", 3);
+		writer_flush(&w);
+	}
+	writer_write_ledger(&w, true);
+}
+
 static void make_elf(const char *path, const char *digits, char **offsets)
 {
 	uint8_t build_id[64];
 	ProtobufCBinaryData id = { 0, build_id };
-	uint32_t thread, mapping;
+	uint32_t thread, mapping, call;
 	struct writer w;
 
 	for (; *digits != '-' && sscanf(digits, "%2hhx", &build_id[id.len]) == 1; digits += 2)
@@ -207,13 +314,23 @@ static void make_elf(const char *path, const char *digits, char **offsets)
 	writer_begin_epoch(&w);
 	thread = writer_add_thread(&w, writer_add_process(&w, 1, "elf", 0), 1, "elf");
 	mapping = writer_add_mapping(&w, PROFILER__MAPPING__KIND__FILE, path, id, 0, 1 << 20);
+	call = scene_stack(&w, "kernel:entry_SYSCALL_64+80");
 	for (; *offsets; offsets++) {
-		uint64_t offset = strtoull(*offsets, NULL, 0);
-		uint32_t outer = writer_add_node(&w, 0, mapping, offset, 0);
+		char *rest = NULL;
+		uint64_t offset = strtoull(*offsets, &rest, 0);
+		uint64_t size = *rest ? strtoull(rest + 1, &rest, 0) : 0;
+		uint32_t outer;
+
+		if (*rest) {
+			writer_add_name(&w, mapping, offset, size, rest + 1,
+					PROFILER__NAMES__UNKNOWN__HAS_NAME);
+			continue;
+		}
+		outer = writer_add_node(&w, 0, mapping, offset, 0);
 
 		writer_add_sample(&w, 0, 0, thread, outer, 0, 1000000, 0);
-		/* a leaf that some caller called by its last instruction, which ends at offset */
-		writer_add_sample(&w, 0, 0, thread, outer, 0, 1000000, 1);
+		/* a leaf that called the kernel by its last instruction, which ends at offset */
+		writer_add_sample(&w, 0, 0, thread, outer, call, 1000000, 1);
 	}
 	writer_flush(&w);
 	writer_write_ledger(&w, true);
@@ -310,6 +427,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "demo"))
 		make_demo();
+	else if (argc == 2 && !strcmp(argv[1], "names"))
+		make_names();
 	else if (argc == 2 && !strcmp(argv[1], "empty"))
 		make_empty(true);
 	else if (argc == 2 && !strcmp(argv[1], "idle"))

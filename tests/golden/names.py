@@ -6,12 +6,16 @@
   names.py --split PROGRAM   the same with the symbols in a separate debug file
   names.py --pprof PROGRAM   `go tool pprof` finds the same names from our addresses
   names.py --other A B       A lies where B was recorded: no names
+  names.py --inlines PROGRAM functions inlined into digest(), their files and lines, in all tools
+  names.py --chroot PROGRAM  with names in the stream: the same where there is nothing but the tools
 
 PROGRAM is in the folder of make_stream. Each offset is asked twice: as the sampled instruction,
 and as a return address, which belongs to the function of the byte before.
 """
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,8 +50,12 @@ def code_segment(path):
     raise AssertionError("no code in " + path)
 
 
-def functions(path):
-    """(first offset, size, name) of what was written in symbols.c, from nm."""
+WRITTEN = ("static_function", "global_function", "real_name", "other_name", "third_name", "outer",
+           "inner", "main", "without_size", "_ZN8geometry4areaEid")
+
+
+def functions(path, written=WRITTEN):
+    """(first offset, size, name) of a program's functions, from nm; those written are there."""
     offset, address, size = code_segment(path)
     found = []
     for line in run("nm", "-S", "--defined-only", path).decode().splitlines():
@@ -60,9 +68,7 @@ def functions(path):
         elif len(field) == 4 and int(field[1], 16) >= 4:
             found.append((int(field[0], 16) - address + offset, int(field[1], 16), name))
     names = {name for _, _, name in found}
-    for name in ("static_function", "global_function", "real_name", "other_name",
-                 "third_name", "outer", "inner", "main", "without_size",
-                 "_ZN8geometry4areaEid"):
+    for name in written:
         assert name in names, names
     return found
 
@@ -131,12 +137,135 @@ def check_pprof(path):
         assert any(line.split()[-1] == name for line in top.splitlines() if line.split()), top
 
 
+def inline_chain(path, address):
+    """(function, file, line) at an address, innermost first, from addr2line."""
+    field = run("addr2line", "-i", "-f", "-e", path, hex(address)).decode().splitlines()
+    places = [re.sub(r" \(discriminator .*", "", place).rsplit(":", 1) for place in field[1::2]]
+    return [(name, file, int(line.replace("?", "0")))
+            for name, (file, line) in zip(field[::2], places)]
+
+
+def pprof_locations(text):
+    """Lines of each location in `go tool pprof -raw`, by address."""
+    found = {}
+    lines = None
+    for line in text.split("Locations\n", 1)[1].split("Mappings\n", 1)[0].splitlines():
+        match = re.match(r" *\d+: 0x([0-9a-f]+) (?:M=\d+ )?(.*)", line)
+        if match:
+            lines = found.setdefault(int(match.group(1), 16), [])
+            line = match.group(2)
+        name, place = line.split()[:2]
+        file, number = re.match(r"(.*?):(\d+)", place).groups()
+        lines.append((name, file, int(number)))
+    return found
+
+
+def check_inlines(path):
+    first, size = next((o, s) for o, s, name in functions(path, ()) if name == "digest")
+    offset, address, _ = code_segment(path)
+    bias = address - offset
+    chains = {o: inline_chain(path, o + bias) for o in range(first, first + size)}
+    depths = {len(chain) for chain in chains.values()}
+    assert depths >= {1, 2, 3}, depths
+    asked = [o for o in chains if o % 3 == 0 and o > first]
+    stream = run("make_stream", "elf", path, build_id(path), *map(str, asked))
+    with open("elf.prof", "wb") as file:
+        file.write(stream)
+    # a leaf at each place, and a call of the kernel that returns to it: the byte before is the call's
+    leaf = [chains[o] for o in asked]
+    every = leaf + [chains[o - 1] for o in asked]
+    expected = {}
+    sources = {}
+    for i, chain in enumerate(every):
+        stack = ";".join(name for name, _, _ in reversed(chain))
+        stack += ";entry_SYSCALL_64_[k]" if i >= len(leaf) else ""
+        expected[stack] = expected.get(stack, 0) + 1
+    for chain in leaf:
+        source = (chain[0][1], chain[0][2])
+        if source[1]:
+            sources[source] = sources.get(source, 0) + 1
+    lines = run("profiler-folded", "elf.prof").decode().splitlines()
+    folded = {line.split(";", 1)[1].rsplit(" ", 1)[0]: int(line.rsplit(" ", 1)[1])
+              for line in lines}
+    assert folded == expected, (folded, expected)
+    report = json.loads(run("profiler-report", "--json", "--by", "source", "elf.prof"))
+    found = {(g["file"], g["line"]): g["samples"] for g in report["by_source"] if "file" in g}
+    assert found == sources, (found, sources)
+    by_name = {f["name"]: f for f in report["functions"]}
+    for name in "digest", "mix_twice", "mix", "fold":
+        holding = [chain for chain in every if name in [frame[0] for frame in chain]]
+        innermost = [chain for chain in leaf if chain[0][0] == name]
+        assert by_name[name]["total"] == len(holding), (name, by_name[name])
+        assert by_name[name]["self"] == len(innermost), (name, by_name[name])
+    plain = run("profiler-folded", "--no-inlines", "elf.prof").decode()
+    assert {line.split(";")[1].split()[0] for line in plain.splitlines()} == {"digest"}, plain
+    assert "mix" not in plain, plain
+    run("profiler-pprof", "-o", "elf.pb.gz", "elf.prof")
+    if shutil.which("go"):
+        locations = pprof_locations(
+            run("go", "tool", "pprof", "-symbolize=none", "-raw", "elf.pb.gz").decode())
+        for o in asked:
+            assert locations[o + bias] == chains[o], (locations[o + bias], chains[o])
+        top = run("go", "tool", "pprof", "-symbolize=none", "-top", "elf.pb.gz").decode()
+        assert re.search(r" mix \(inline\)$", top, re.M), top
+        assert re.search(r" digest$", top, re.M), top
+
+
+def check_unverified_inlines(path):
+    """Without a build id, what the recorder read in a file tells whether this is the one."""
+    plain = os.path.abspath("plain")
+    run("objcopy", "--remove-section=.note.gnu.build-id", path, plain)
+    assert build_id(plain) == "-"
+    first, size, _ = next(f for f in functions(plain, ()) if f[2] == "digest")
+    for name in "digest", "another":
+        counts, errors = leaves(run("make_stream", "elf", plain, "-", f"{first},{size},{name}",
+                                    *map(str, range(first + 1, first + size))))
+        assert set(counts) == {name}, counts
+        assert "[unverified]" in errors, errors
+        inlined = "mix_twice" in run("profiler-folded", "elf.prof").decode()
+        assert inlined == (name == "digest"), name
+
+
+def make_root():
+    """A folder with the tools and the libraries that they load, and nothing else."""
+    os.makedirs("root/bin")
+    libraries = set()
+    for tool in "profiler-folded", "profiler-report":
+        shutil.copy(find(tool), "root/bin")
+        libraries |= set(re.findall(r"(/\S+) \(0x", run("ldd", find(tool)).decode()))
+    for library in libraries:
+        os.makedirs("root" + os.path.dirname(library), exist_ok=True)
+        shutil.copy(library, "root" + library)
+
+
+def check_chroot(path):
+    found = functions(path)
+    names = [f"{first},{size},{name}" for first, size, name in found]
+    offsets = [str(first + size // 2) for first, size, _ in found]
+    stream = run("make_stream", "elf", path, build_id(path), *names, *offsets)
+    make_root()
+    for command in (["profiler-folded", "--no-inlines"], ["profiler-report", "--no-inlines"],
+                    ["profiler-report", "--no-inlines", "--json"]):
+        here = subprocess.run(command, input=stream, check=True, capture_output=True).stdout
+        there = subprocess.run(["chroot", "root", "/bin/" + command[0]] + command[1:],
+                               input=stream, check=True, capture_output=True)
+        assert there.stdout == here, (there.stdout.decode(), here.decode())
+        assert not there.stderr, there.stderr.decode()
+        for _, _, name in found:
+            assert READABLE.get(name, name).encode() in here, (name, here)
+
+
 def main():
     program = find(sys.argv[-1])
     if sys.argv[1] == "--split":
         check_split(program)
     elif sys.argv[1] == "--other":
         check_other(find(sys.argv[2]), program)
+    elif sys.argv[1] == "--inlines":
+        check_inlines(program)
+        check_unverified_inlines(program)
+    elif sys.argv[1] == "--chroot":
+        check_chroot(program)
     elif sys.argv[1] == "--pprof":
         check_pprof(program)
     else:

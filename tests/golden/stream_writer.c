@@ -63,6 +63,35 @@ uint32_t writer_add_mapping(struct writer *w, Profiler__Mapping__Kind kind, cons
 	return e->mappings;
 }
 
+uint32_t writer_new_memory(struct writer *w, uint32_t process, uint32_t generation)
+{
+	struct epoch *e = &w->epoch;
+	Profiler__Mapping *m;
+
+	APPEND(e->mapping, e->mappings);
+	m = &e->mapping[e->mappings - 1];
+	*m = (Profiler__Mapping)PROFILER__MAPPING__INIT;
+	m->id = e->mappings;
+	m->kind = PROFILER__MAPPING__KIND__ANON;
+	m->process = process;
+	m->generation = generation;
+	return e->mappings;
+}
+
+void writer_add_name(struct writer *w, uint32_t mapping, uint64_t start, uint64_t size,
+		     const char *function, Profiler__Names__Unknown unknown)
+{
+	struct epoch *e = &w->epoch;
+	uint32_t string = writer_add_string(w, function);
+
+	APPEND(e->name, e->names);
+	e->name[e->names - 1].mapping = mapping;
+	e->name[e->names - 1].start = start;
+	e->name[e->names - 1].size = size;
+	e->name[e->names - 1].function = string;
+	e->name[e->names - 1].unknown = unknown;
+}
+
 uint32_t writer_new_frame(struct writer *w, uint32_t mapping, uint64_t offset, uint32_t function)
 {
 	struct epoch *e = &w->epoch;
@@ -120,6 +149,15 @@ uint32_t writer_add_process(struct writer *w, uint32_t pid, const char *comm, ui
 	return e->processes;
 }
 
+void writer_place_process(struct writer *w, uint32_t process, const char *cgroup,
+			  uint32_t inner_pid)
+{
+	uint32_t string = writer_add_string(w, cgroup);
+
+	w->epoch.process[process - 1].cgroup = string;
+	w->epoch.process[process - 1].inner_pid = inner_pid;
+}
+
 uint32_t writer_add_thread(struct writer *w, uint32_t process, uint32_t tid, const char *comm)
 {
 	struct epoch *e = &w->epoch;
@@ -173,6 +211,7 @@ void writer_begin_epoch(struct writer *w)
 	free(e->thread);
 	free(e->frame);
 	free(e->node);
+	free(e->name);
 	*e = (struct epoch){ 0 };
 	w->number++;
 	w->header_due = true;
@@ -220,6 +259,28 @@ static void fill_nodes(const struct epoch *e, Profiler__Nodes *nodes)
 		nodes->parent_back[i] = id - e->node[id - 1].parent;
 		nodes->frame_delta[i] = (int32_t)(e->node[id - 1].frame - before);
 		before = e->node[id - 1].frame;
+	}
+}
+
+static void fill_names(const struct epoch *e, Profiler__Names *names)
+{
+	uint32_t count = e->names - e->done_names;
+	uint64_t before = 0;
+
+	names->n_mapping = names->n_start_delta = names->n_size = names->n_function =
+		names->n_unknown = count;
+	names->mapping = calloc(count, sizeof(*names->mapping));
+	names->start_delta = calloc(count, sizeof(*names->start_delta));
+	names->size = calloc(count, sizeof(*names->size));
+	names->function = calloc(count, sizeof(*names->function));
+	names->unknown = calloc(count, sizeof(*names->unknown));
+	for (uint32_t i = 0; i < count; i++) {
+		names->mapping[i] = e->name[e->done_names + i].mapping;
+		names->start_delta[i] = (int64_t)(e->name[e->done_names + i].start - before);
+		names->size[i] = e->name[e->done_names + i].size;
+		names->function[i] = e->name[e->done_names + i].function;
+		names->unknown[i] = e->name[e->done_names + i].unknown;
+		before = e->name[e->done_names + i].start;
 	}
 }
 
@@ -301,6 +362,7 @@ void writer_flush(struct writer *w)
 	Profiler__Strings strings = PROFILER__STRINGS__INIT;
 	Profiler__Frames frames = PROFILER__FRAMES__INIT;
 	Profiler__Nodes nodes = PROFILER__NODES__INIT;
+	Profiler__Names names = PROFILER__NAMES__INIT;
 	Profiler__SampleBlock block[CPUS * EVENTS];
 	Profiler__SampleBlock *blocks[CPUS * EVENTS];
 
@@ -324,6 +386,8 @@ void writer_flush(struct writer *w)
 	definitions.frames = frames.n_mapping ? &frames : NULL;
 	fill_nodes(e, &nodes);
 	definitions.nodes = nodes.n_parent_back ? &nodes : NULL;
+	fill_names(e, &names);
+	definitions.names = names.n_mapping ? &names : NULL;
 	packet.n_samples = fill_blocks(w, block, blocks);
 	packet.samples = blocks;
 	write_packet(w, &packet);
@@ -333,6 +397,7 @@ void writer_flush(struct writer *w)
 	e->done_threads = e->threads;
 	e->done_frames = e->frames;
 	e->done_nodes = e->nodes;
+	e->done_names = e->names;
 	forget_blocks(w);
 	free(strings.value);
 	free(definitions.mapping);
@@ -343,6 +408,11 @@ void writer_flush(struct writer *w)
 	free(frames.function);
 	free(nodes.parent_back);
 	free(nodes.frame_delta);
+	free(names.mapping);
+	free(names.start_delta);
+	free(names.size);
+	free(names.function);
+	free(names.unknown);
 }
 
 void writer_write_ledger(struct writer *w, bool final)

@@ -46,9 +46,14 @@ struct epoch {
 	struct {
 		uint32_t parent, frame;
 	} * node;
-	uint32_t strings, mappings, processes, threads, frames, nodes;
+	struct {
+		uint32_t mapping, function, unknown;
+		uint64_t start, size;
+	} * name;
+	uint32_t strings, mappings, processes, threads, frames, nodes, names;
 	/* of these are written already */
-	uint32_t done_strings, done_mappings, done_processes, done_threads, done_frames, done_nodes;
+	uint32_t done_strings, done_mappings, done_processes, done_threads, done_frames, done_nodes,
+		done_names;
 };
 
 struct writer {
@@ -69,6 +74,13 @@ uint32_t writer_add_string(struct writer *w, const char *text);
 uint32_t writer_add_mapping(struct writer *w, Profiler__Mapping__Kind kind, const char *path,
 			    ProtobufCBinaryData build_id, uint64_t file_offset, uint64_t size);
 
+/** writer_new_memory() - a mapping without a file: a process's own executable memory */
+uint32_t writer_new_memory(struct writer *w, uint32_t process, uint32_t generation);
+
+/** writer_add_name() - what code of a mapping is called, or (with "") why it has no name */
+void writer_add_name(struct writer *w, uint32_t mapping, uint64_t start, uint64_t size,
+		     const char *function, Profiler__Names__Unknown unknown);
+
 /** writer_new_frame() - a frame, whether or not it is there already */
 uint32_t writer_new_frame(struct writer *w, uint32_t mapping, uint64_t offset, uint32_t function);
 
@@ -81,6 +93,10 @@ uint32_t writer_add_node(struct writer *w, uint32_t parent, uint32_t mapping, ui
 
 /** writer_add_process() - the id of a process */
 uint32_t writer_add_process(struct writer *w, uint32_t pid, const char *comm, uint64_t start_ns);
+
+/** writer_place_process() - where a process that was just added is */
+void writer_place_process(struct writer *w, uint32_t process, const char *cgroup,
+			  uint32_t inner_pid);
 
 /** writer_add_thread() - the id of a thread */
 uint32_t writer_add_thread(struct writer *w, uint32_t process, uint32_t tid, const char *comm);

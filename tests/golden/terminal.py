@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """terminal.py - the tools in a terminal, and on outputs that end or are full.
 
-Works on demo.prof and big.prof in the current folder.
+Works on demo.prof, names.prof and big.prof in the current folder.
 """
 
 import fcntl
@@ -12,6 +12,7 @@ import re
 import struct
 import subprocess
 import termios
+import time
 
 
 def in_terminal(command, columns=80, stdin=False, **environment):
@@ -55,8 +56,14 @@ def check_report():
         assert status == 0 and widest(text) <= columns, (columns, widest(text), text)
     text, _, _ = in_terminal(("profiler-report", "demo.prof"), 200, COLUMNS="70")
     assert widest(text) <= 70, text
-    text, _, _ = in_terminal(("profiler-report", "--stats", "demo.prof"))
-    assert widest(text) <= 80, text
+    for stream in "demo.prof", "names.prof":
+        text, _, _ = in_terminal(("profiler-report", "--stats", stream))
+        assert widest(text) <= 80, text
+    for by in "pid", "tid", "comm", "cgroup", "container", "cpu", "mapping", "source":
+        text, _, _ = in_terminal(("profiler-report", "--by", by, "names.prof"))
+        assert widest(text) <= 80, text
+        if by == "cgroup": # the end of a path tells more than its beginning
+            assert re.search(r"  ~.*d5e6f7\.scope$", text, re.M), text
     for quiet in {"NO_COLOR": "1"}, {"TERM": "dumb"}:
         text, status, _ = in_terminal(("profiler-report", "demo.prof"), 1000, **quiet)
         assert text == plain, text
@@ -81,6 +88,33 @@ TOOLS = (("profiler-folded", "big.prof"), ("profiler-report", "--json", "big.pro
          ("profiler-report", "big.prof"), ("profiler-pprof", "big.prof"))
 
 
+def check_progress():
+    """Long work is told of on a terminal, and nothing of that stays there."""
+    with open("big.prof", "rb") as file:
+        data = file.read()
+    for wait in 0, 1.5:
+        master, slave = pty.openpty()
+        process = subprocess.Popen(("profiler-folded",), stdin=subprocess.PIPE, stderr=slave,
+                                   stdout=subprocess.DEVNULL)
+        os.close(slave)
+        process.stdin.write(data[:len(data) // 2])
+        process.stdin.flush()
+        time.sleep(wait)
+        process.stdin.write(data[len(data) // 2:])
+        process.stdin.close()
+        assert process.wait() == 0
+        try:
+            told = os.read(master, 65536).decode()
+        except OSError:
+            told = ""
+        os.close(master)
+        if wait:
+            assert re.match(r"\rprofiler-folded: reading, [0-9,]+ bytes\033\[K", told), told
+            assert told.endswith("\r\033[K"), told
+        else:
+            assert told == "", told
+
+
 def check_closed():
     """The reader went away before anything was written: no word, no failure, no signal."""
     for command in TOOLS:
@@ -103,5 +137,6 @@ def check_full():
 check_report()
 check_pprof()
 check_stdin()
+check_progress()
 check_closed()
 check_full()

@@ -15,9 +15,13 @@ PROTO = os.path.join(os.path.dirname(__file__), "../../proto")
 IN_KERNEL, USER_TRUNCATED, KERNEL_TRUNCATED, USER_LOST, KERNEL_LOST, USER_FAILED, IDLE = (
     1, 2, 4, 8, 16, 32, 64)
 
-Frame = collections.namedtuple("Frame", "kind path offset function build_id")
+# owner: pid and start of the process whose memory it is, None for files
+Frame = collections.namedtuple("Frame", "kind path offset function build_id owner generation",
+                               defaults=(None, 0))
+Name = collections.namedtuple("Name", "start end function unknown")
+Process = collections.namedtuple("Process", "pid comm start_ns cgroup inner_pid")
 Sample = collections.namedtuple(
-    "Sample", "time_ns cpu event pid tid process thread weight flags user kernel")
+    "Sample", "time_ns cpu event pid tid process thread weight flags user kernel cgroup inner_pid")
 
 LATEST_NS = 2_000_000_000
 
@@ -85,7 +89,8 @@ def _column(block, key, count):
 class Epoch:
     """The tables of one epoch; an id that is not defined raises."""
 
-    def __init__(self):
+    def __init__(self, names):
+        self.names = names  # of the whole stream
         self.strings, self.mappings, self.processes = {0: ""}, {}, {}
         self.threads, self.frames, self.nodes = {}, {}, {}
         self.stacks = {0: ()}
@@ -94,12 +99,18 @@ class Epoch:
         for s in d.get("strings", []):
             for i, value in enumerate(s["value"]):
                 self.strings[_get(s, "first_id") + i] = value
+        for p in d.get("process", []):
+            self.processes[_get(p, "id")] = Process(
+                _get(p, "pid"), self.strings[_get(p, "comm")], _get(p, "start_ns"),
+                self.strings[_get(p, "cgroup")], _get(p, "inner_pid"))
         for m in d.get("mapping", []):
+            owner = None
+            if _get(m, "process"):
+                process = self.processes[_get(m, "process")]
+                owner = (process.pid, process.start_ns)
             self.mappings[_get(m, "id")] = (_get(m, "kind", "UNKNOWN"),
                                             self.strings[_get(m, "path")],
-                                            _get(m, "build_id", ""))
-        for p in d.get("process", []):
-            self.processes[_get(p, "id")] = (_get(p, "pid"), self.strings[_get(p, "comm")])
+                                            _get(m, "build_id", ""), owner, _get(m, "generation"))
         for t in d.get("thread", []):
             self.threads[_get(t, "id")] = (_get(t, "tid"), self.processes[_get(t, "process")],
                                            self.strings[_get(t, "comm")])
@@ -109,9 +120,9 @@ class Epoch:
             deltas = f.get("offset_delta") or [0] * count
             for i in range(count):
                 offset = (offset + deltas[i]) & (2**64 - 1)
-                kind, path, build_id = self.mappings[f["mapping"][i]]
+                kind, path, build_id, owner, generation = self.mappings[f["mapping"][i]]
                 self.frames[_get(f, "first_id") + i] = Frame(
-                    kind, path, offset, self.strings[functions[i]], build_id)
+                    kind, path, offset, self.strings[functions[i]], build_id, owner, generation)
         for n in d.get("nodes", []):
             frame = 0
             for i, back in enumerate(n["parent_back"]):
@@ -121,6 +132,25 @@ class Epoch:
                 if parent and parent not in self.nodes:
                     raise Broken(f"node {node} has an unknown parent {parent}")
                 self.nodes[node] = (parent, self.frames[frame])
+        for n in d.get("names", []):
+            self._add_names(n)
+
+    def _add_names(self, n):
+        count, start = len(n["mapping"]), 0
+        deltas = n.get("start_delta") or [0] * count
+        functions = n.get("function") or [0] * count
+        unknown = n.get("unknown") or [0] * count
+        if not count == len(deltas) == len(n["size"]) == len(functions) == len(unknown):
+            raise Broken("columns of names differ in length")
+        for i in range(count):
+            start = (start + deltas[i]) & (2**64 - 1)
+            end = start + n["size"][i]
+            if not start < end < 2**64:
+                raise Broken(f"a name of code from {start:#x} to {end:#x}")
+            if bool(functions[i]) == bool(unknown[i]):
+                raise Broken("a name with a reason to have none, or neither")
+            self.names[self.mappings[n["mapping"][i]]].append(
+                Name(start, end, self.strings[functions[i]], unknown[i]))
 
     def stack(self, node):
         """Frames of a stack, leaf first."""
@@ -134,7 +164,8 @@ class Stream:
     def __init__(self, root):
         self.packets = root.get("packet", [])
         self.headers, self.ledgers, self.samples = [], [], []
-        epochs = collections.defaultdict(Epoch)
+        self.names = collections.defaultdict(list)  # by the mapping's content
+        epochs = collections.defaultdict(lambda: Epoch(self.names))
         for number, packet in enumerate(self.packets):
             epoch = epochs[_get(packet, "epoch")]
             self._check_packet(number, packet)
@@ -146,6 +177,13 @@ class Stream:
             self.ledgers += [Ledger(x) for x in packet.get("ledger", [])]
         self.events = [_get(e, "name") for e in self.headers[0]["event"]] if self.headers else []
         self.notices = self.headers[0].get("notice", []) if self.headers else []
+
+    def name(self, frame):
+        """What the stream says of a frame's code: a Name, or None when it says nothing."""
+        found = [n for n in self.names.get((frame.kind, frame.path, frame.build_id, frame.owner,
+                                            frame.generation), ())
+                 if n.start <= frame.offset < n.end]
+        return next((n for n in found if n.function), found[0] if found else None)
 
     @property
     def final(self):
@@ -172,9 +210,10 @@ class Stream:
         for i, (thread, user, kernel, weight, flags) in enumerate(zip(*columns)):
             if i:
                 time += interval + deviations[i]
-            tid, (pid, process), comm = epoch.threads[thread]
-            self.samples.append(Sample(time, cpu, event, pid, tid, process, comm, weight, flags,
-                                       epoch.stack(user), epoch.stack(kernel)))
+            tid, process, comm = epoch.threads[thread]
+            self.samples.append(Sample(time, cpu, event, process.pid, tid, process.comm, comm,
+                                       weight, flags, epoch.stack(user), epoch.stack(kernel),
+                                       process.cgroup, process.inner_pid))
 
 
 class Ledger:

@@ -84,10 +84,10 @@ def go_tool_pprof(env):
 
 
 def replaced(env, replace):
-    """Records a copy of a workload, then puts something else in its place."""
+    """Records a copy of a workload without names, then puts something else in its place."""
     program, path = env.path("program"), env.path("x.prof")
     shutil.copy(env.workload("shares"), program)
-    env.recorded("--hz", "1000", "--", program, "-d", "0.3")
+    env.recorded("--hz", "1000", "--no-names", "--", program, "-d", "0.3")
     check("hot" in {f["name"] for f in env.report(path)["functions"]}, "no names before")
     replace(program)
     functions = env.report(path)["functions"]
@@ -115,3 +115,16 @@ def replaced_file(env):
 @test
 def removed_file(env):
     replaced(env, os.unlink)
+
+
+@test
+def names_outlive_the_file(env):
+    """What was named while it was recorded needs no file to be read."""
+    program = env.path("program")
+    shutil.copy(env.workload("shares"), program)
+    env.recorded("--hz", "1000", "--", program, "-d", "0.3")
+    before = env.folded(env.path("x.prof"))
+    shutil.copy(env.workload("syscalls"), program + ".new")
+    os.rename(program + ".new", program)
+    check(any("hot" in frames for _, frames, _ in before), "no names while the file is there")
+    equal(env.folded(env.path("x.prof")), before, "the stacks with another file in its place")

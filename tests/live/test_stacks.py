@@ -72,6 +72,9 @@ PROGRAMS = {
     "plain_strip": plain(twin="plain"),
     "plain_o3_strip": plain(twin="plain_o3"),
     "static_strip": plain(twin="plain_static"),
+    "told": plain(),
+    "told_apart": plain(twin="told"),
+    "told_packed": plain(twin="told"),
     "frames": frames(),
     "frames_o3": frames(),
     "tail": program({"main last": 1, "main called": 1}, unknown=["main first", "main second"]),
@@ -317,13 +320,45 @@ def names(env):
     check(whole >= RIGHT * total, f"{whole} of {total} are whole, others: {stacks[:3]}")
 
 
-@test
-def every_snapshot(env):
+def every_snapshot(env, name):
     """--call-graph dwarf walks each stack from a copy; the same chains, nothing by tables."""
-    argv = [os.path.join(env.build, "stacks", "plain"), "-d", "0.5"]
+    argv = [os.path.join(env.build, "stacks", name), "-d", "0.5"]
     _, s = env.recorded("--hz", str(HZ), "--call-graph", "dwarf,65536", "--", *argv)
-    hold(env, "plain", s.samples, shares=False, right=NEARLY)
+    hold(env, name, s.samples, shares=False, right=NEARLY)
     equal({how for how, _ in s.final.stacks}, {"SNAPSHOT"}, "how stacks were walked")
+
+
+@test
+def every_snapshot_plain(env):
+    every_snapshot(env, "plain")
+
+
+@test
+def every_snapshot_debug_file(env):
+    """With no table but a separate debug file's .debug_frame, which libunwind does not read."""
+    every_snapshot(env, "told_packed")
+
+
+@test
+def every_snapshot_both(env):
+    """And where .eh_frame has the start-up files only."""
+    every_snapshot(env, "told_apart")
+
+
+@test
+def debug_file_of_another(env):
+    """A debug file that is not the program's is not used: stacks are short, not wrong."""
+    name, other = env.path("told_packed"), env.path("told_packed.debug")
+    shutil.copy(os.path.join(env.build, "stacks", "told_packed"), name)
+    shutil.copy(os.path.join(env.build, "stacks/.debug/told_apart.debug"), other)
+    for right in (False, True):
+        result, s = env.recorded("--hz", str(HZ), "--", name, "-d", "0.5")
+        samples = [x for x in s.samples if x.process == "told_packed" and has_stack(x, env)]
+        check(len(samples) >= 100, f"only {len(samples)} samples")
+        whole = sum(bool(x.user) and begins(x.user[-1]) for x in samples)
+        check(whole >= NEARLY * len(samples) if right else whole < len(samples) / 2,
+              f"{whole} of {len(samples)} are whole")
+        shutil.copy(os.path.join(env.build, "stacks/.debug/told_packed.debug"), other)
 
 
 def children(pid):

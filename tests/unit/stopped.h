@@ -169,6 +169,7 @@ __asm__(".text\n"
 	"	ret\n"
 	"	.cfi_endproc\n");
 
+extern char stopped_bare_call[];
 extern void stopped_last_call(void (*function)(void));
 
 static inline void stopped_bare(void)

@@ -337,7 +337,7 @@ static uint64_t read_encoded(uint8_t encoding, bool *bad)
 
 	memcpy(elf.bytes + TINY_FRAMES_AT + 0x10, number, sizeof(number));
 	from = bytes_of(elf.bytes + TINY_FRAMES_AT + 0x10, sizeof(number));
-	value = cfi_read_encoded(&file, &cfi.frames, &from, encoding);
+	value = cfi_read_encoded(&cfi, &from, encoding);
 	*bad = from.bad;
 	return value;
 }
@@ -545,6 +545,24 @@ Test(cfi, debug_frame)
 		cr_expect(cfa_is(7, 8));
 	}
 	cfi_release(&cfi);
+}
+
+/* Start-up files alone, or tables of what the file has. */
+Test(cfi, sparse)
+{
+	const uint32_t enough = 8 + TINY_CODE_BYTES / 4096;
+	uint32_t cie;
+
+	for (uint32_t count = enough - 1; count <= enough; count++) {
+		tiny_elf_init(&elf, EM_X86_64);
+		cie = tiny_elf_cie(&elf, false, 16, PROGRAM(X86_START));
+		for (uint32_t i = 0; i < count; i++)
+			tiny_elf_fde(&elf, cie, TINY_CODE + 0x10 * i, 0x10, PROGRAM(DW_CFA_nop));
+		tiny_elf_header(&elf);
+		cr_assert(zero(int, open_tiny()));
+		cr_assert(zero(int, cfi_init(&cfi, &file)));
+		cr_expect(eq(int, cfi_is_sparse(&cfi), count < enough));
+	}
 }
 
 /* Go's own functions have none, and its frame pointers are whole. */

@@ -177,7 +177,7 @@ Test(jail, is_locked_up)
 					      "Max file size             0 ",
 					      "Max processes             0 ",
 					      "Max open files            4 ",
-					      "Max data size             8388608 " };
+					      "Max data size             33554432 " };
 	struct jail_file_answer answer;
 	char text[8192], path[64];
 	struct dirent *entry;

@@ -14,7 +14,7 @@
 #include "profiler/openfile.h"
 #include "stopped.h"
 
-extern char _start[];
+extern char _start[], _init[];
 
 static struct jail *jail;
 static struct stopped stopped;
@@ -125,52 +125,8 @@ static bool is_start(uint64_t address)
 	return address > start && address < start + 64;
 }
 
-Test(jail_walk, calls)
-{
-	struct jail_walk walk;
-	struct jail_stack stack;
-
-	stopped_start(&stopped, stopped_plain);
-	walk = question();
-	stack = walk_stopped(&walk);
-	cr_assert(eq(int, stack.end, JAIL_END_COMPLETE));
-	check_notes(&stack);
-	check_against_ptrace(&stack);
-	cr_assert(is_start(stack.frames[stack.count - 1]));
-	stopped_end(&stopped);
-}
-
-Test(jail_walk, signal_handler)
-{
-	struct jail_walk walk;
-	struct jail_stack stack;
-
-	stopped_start(&stopped, stopped_signal);
-	walk = question();
-	stack = walk_stopped(&walk);
-	cr_assert(eq(int, stack.end, JAIL_END_COMPLETE));
-	check_notes(&stack);
-	check_against_ptrace(&stack);
-	cr_assert(is_start(stack.frames[stack.count - 1]));
-	stopped_end(&stopped);
-}
-
-Test(jail_walk, thread)
-{
-	struct jail_walk walk;
-	struct jail_stack stack;
-
-	stopped_start(&stopped, stopped_thread);
-	walk = question();
-	stack = walk_stopped(&walk);
-	cr_assert(eq(int, stack.end, JAIL_END_COMPLETE));
-	check_notes(&stack);
-	check_against_ptrace(&stack);
-	stopped_end(&stopped);
-}
-
-/* libunwind's own guesses are no oracle for these two. */
-static void check_frame_pointers(void (*chain)(void))
+/* Stops a thread in a chain of calls, and expects to see all that it noted. */
+static struct jail_stack walk_chain(void (*chain)(void))
 {
 	struct jail_walk walk;
 	struct jail_stack stack;
@@ -180,6 +136,41 @@ static void check_frame_pointers(void (*chain)(void))
 	stack = walk_stopped(&walk);
 	cr_assert(eq(int, stack.end, JAIL_END_COMPLETE));
 	check_notes(&stack);
+	return stack;
+}
+
+static void check_calls(void (*chain)(void))
+{
+	struct jail_stack stack = walk_chain(chain);
+
+	check_against_ptrace(&stack);
+	cr_assert(is_start(stack.frames[stack.count - 1]));
+	stopped_end(&stopped);
+}
+
+Test(jail_walk, calls)
+{
+	check_calls(stopped_plain);
+}
+
+Test(jail_walk, signal_handler)
+{
+	check_calls(stopped_signal);
+}
+
+Test(jail_walk, thread)
+{
+	struct jail_stack stack = walk_chain(stopped_thread);
+
+	check_against_ptrace(&stack);
+	stopped_end(&stopped);
+}
+
+/* libunwind's own guesses are no oracle for these two. */
+static void check_frame_pointers(void (*chain)(void))
+{
+	struct jail_stack stack = walk_chain(chain);
+
 	cr_assert(is_start(stack.frames[stack.count - 1]));
 	stopped_end(&stopped);
 }
@@ -192,6 +183,51 @@ Test(jail_walk, code_made_at_run_time)
 Test(jail_walk, code_without_tables)
 {
 	check_frame_pointers(stopped_bare);
+}
+
+/* A thread at @pc whose stack has these words; its caller is the program's start. */
+static void check_made(const void *pc, uint64_t *words, uint32_t count, enum jail_end end)
+{
+	const uint64_t address = 0x7ffe00001000, start = (uintptr_t)_start + 8;
+	struct jail_walk walk;
+	struct jail_stack stack;
+
+	walk = question();
+	walk.stack = words;
+	walk.stack_bytes = count * sizeof(*words);
+	walk.stack_address = address;
+	memset(walk.registers, 0, sizeof(walk.registers));
+	walk.registers[6] = address + 8 * 2;
+	walk.registers[7] = address;
+	walk.registers[16] = (uintptr_t)pc;
+	stack = walk_stopped(&walk);
+	cr_assert(eq(int, stack.end, end));
+	cr_assert(eq(u32, stack.count, 2));
+	cr_assert(eq(u64, stack.frames[0], (uintptr_t)pc));
+	cr_assert(eq(u64, stack.frames[1], start));
+}
+
+/* _init() has no tables, and no frame pointer; the linker's way of making it is known. */
+Test(jail_walk, start_files)
+{
+	const uint64_t start = (uintptr_t)_start + 8, other = (uintptr_t)stopped_plain;
+
+	stopped_start(&stopped, stopped_plain);
+	check_made(_init, (uint64_t[]){ start, other, 0, other }, 4, JAIL_END_COMPLETE);
+	check_made(_init + 3, (uint64_t[]){ start, other, 0, other }, 4, JAIL_END_COMPLETE);
+	check_made(_init + 4, (uint64_t[]){ other, start, 0, other }, 4, JAIL_END_COMPLETE);
+	stopped_end(&stopped);
+}
+
+/* Without a frame of its own a leaf's caller is passed over: that is not called complete. */
+Test(jail_walk, leaf_without_tables)
+{
+	const uint64_t start = (uintptr_t)_start + 8, caller = (uintptr_t)stopped_last_call + 9;
+
+	stopped_start(&stopped, stopped_plain);
+	check_made(stopped_bare_call, (uint64_t[]){ 0, 0, 0, start }, 4, JAIL_END_COMPLETE);
+	check_made(stopped_bare_call, (uint64_t[]){ caller, 0, 0, start }, 4, JAIL_END_DOUBTFUL);
+	stopped_end(&stopped);
 }
 
 /* The frames that there are are right, and it is said that there are more. */

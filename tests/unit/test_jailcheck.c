@@ -114,6 +114,37 @@ Test(jailcheck, page_rules)
 	REFUSES(JAIL_PAGE, good_page, (it.rules[2].cfa = UNWIND_PLT, it.rules[2].cfa_reg = 16));
 }
 
+static const struct unwind_rule indexed = {
+	.cfa = UNWIND_SP_INDEXED, .cfa_reg = 9, .deref_off = 8, .cfa_off = 8, .ra_off = -8
+};
+
+Test(jailcheck, page_rule_with_index)
+{
+	struct page good = good_page;
+
+	good.rules[2] = indexed;
+	PASSES(JAIL_PAGE, good);
+	good.rules[2].cfa_reg = 31;
+	PASSES(JAIL_PAGE, good);
+	REFUSES(JAIL_PAGE, good, it.rules[2].cfa_reg = 32);
+	REFUSES(JAIL_PAGE, good, it.rules[2].ra_reg = 1);
+	REFUSES(JAIL_PAGE, good, it.rules[2].ra = UNWIND_RA_REG); /* and an offset */
+	REFUSES(JAIL_PAGE, good,
+		(it.rules[2].ra_off = 0, it.rules[2].ra = UNWIND_RA_REG, it.rules[2].ra_reg = 32));
+}
+
+Test(jailcheck, debug)
+{
+	const struct jail_debug_answer good = { .kind = JAIL_KIND_TABLES };
+	const struct jail_debug_answer refused = { .status = JAIL_CORRUPT };
+
+	PASSES(JAIL_DEBUG, good);
+	PASSES(JAIL_DEBUG, refused);
+	REFUSES(JAIL_DEBUG, good, it.status = JAIL_STATUSES);
+	REFUSES(JAIL_DEBUG, good, it.kind = JAIL_KINDS);
+	REFUSES(JAIL_DEBUG, good, it.reserved[2] = 1);
+}
+
 Test(jailcheck, file)
 {
 	REFUSES(JAIL_FILE, good_file, it.status = JAIL_NOT_ELF);
@@ -154,9 +185,10 @@ Test(jailcheck, hello)
 
 Test(jailcheck, header)
 {
-	const struct jail_header good = {
-		.size = 32, .type = JAIL_FILE, .version = JAIL_VERSION, .sequence = 5
-	};
+	const struct jail_header good = { .size = sizeof(struct jail_file_answer),
+					  .type = JAIL_FILE,
+					  .version = JAIL_VERSION,
+					  .sequence = 5 };
 	struct jail_header bad;
 
 	cr_assert(zero(int, jailcheck_header(&good, JAIL_FILE, 5)));

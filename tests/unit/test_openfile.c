@@ -279,6 +279,115 @@ Test(openfile, links_stay_below_the_root)
 	waitpid(child, NULL, 0);
 }
 
+/* A folder in the test's, with all above it. */
+static void make_dir(const char *name)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "mkdir -p %s/%s", dir, name);
+	cr_assert(zero(int, system(command)));
+}
+
+static void write_inside(const char *name, char content)
+{
+	char inside[256];
+
+	snprintf(inside, sizeof(inside), "%s/%s", dir, name);
+	write_file(inside, content);
+}
+
+/* These debug files are found, one letter each, in this order. */
+static void expect_debug_files(const struct openfile_debug *wanted, const char *expected)
+{
+	char found[16];
+	unsigned int at = 0;
+	size_t n = 0;
+	int fd;
+
+	while ((fd = openfile_debug(wanted, &at)) >= 0) {
+		cr_assert(lt(sz, n, sizeof(found) - 1));
+		found[n++] = first_byte(fd);
+		close(fd);
+	}
+	cr_assert(eq(int, fd, -ENOENT));
+	cr_assert(eq(int, openfile_debug(wanted, &at), -ENOENT), "and so it stays");
+	found[n] = '\0';
+	cr_assert(zero(int, strcmp(found, expected)), "%s instead of %s", found, expected);
+}
+
+/* Beside the file and in .debug there; not what is no file, and never outside of a name. */
+Test(openfile, debug_by_link)
+{
+	struct openfile_debug wanted = { .pid = (uint32_t)getpid(), .debug_link = "file.debug" };
+	char inside[160];
+
+	wanted.path = path;
+	expect_debug_files(&wanted, "");
+	make_dir(".debug");
+	write_inside(".debug/file.debug", 'c');
+	/* Below the root of the process, and then below ours. */
+	expect_debug_files(&wanted, "cc");
+	write_inside("file.debug", 'b');
+	expect_debug_files(&wanted, "bcbc");
+	wanted.pid = UINT32_MAX; /* has gone */
+	expect_debug_files(&wanted, "bc");
+	snprintf(inside, sizeof(inside), "%s/file.debug", dir);
+	cr_assert(zero(int, unlink(inside)));
+	cr_assert(zero(int, mkfifo(inside, 0600)));
+	expect_debug_files(&wanted, "c");
+	/* The file itself is not its debug file. */
+	wanted.debug_link = "file";
+	write_inside(".debug/file", 'd');
+	expect_debug_files(&wanted, "d");
+	wanted.debug_link = "";
+	expect_debug_files(&wanted, "");
+	wanted.debug_link = ".debug/file.debug";
+	expect_debug_files(&wanted, "");
+	wanted.debug_link = "file.debug";
+	wanted.path = "[vdso]";
+	expect_debug_files(&wanted, "");
+}
+
+/* By build id first, then all that the link may mean; links of the process's stay in its root. */
+Test(openfile, debug_below_the_root)
+{
+	static const uint8_t id[] = { 0xab, 0xcd, 0xef };
+	const struct openfile_debug wanted = { .path = "/bin/file",
+					       .build_id = id,
+					       .build_id_size = sizeof(id),
+					       .debug_link = "f.debug" };
+	struct openfile_debug of_child = wanted;
+	char inside[160], byte;
+	int ready[2];
+	pid_t child;
+
+	if (geteuid() != 0)
+		return;
+	make_dir("usr/lib/debug/.build-id/ab");
+	make_dir("usr/lib/debug/bin");
+	make_dir("bin/.debug");
+	write_inside("by-id", 'a');
+	write_inside("bin/f.debug", 'b');
+	write_inside("bin/.debug/f.debug", 'c');
+	write_inside("usr/lib/debug/bin/f.debug", 'd');
+	snprintf(inside, sizeof(inside), "%s/usr/lib/debug/.build-id/ab/cdef.debug", dir);
+	cr_assert(zero(int, symlink("../../../../../../../../by-id", inside)));
+	cr_assert(zero(int, pipe(ready)));
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (chroot(dir) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	cr_assert(eq(long, read(ready[0], &byte, 1), 1));
+	of_child.pid = (uint32_t)child;
+	expect_debug_files(&of_child, "abcd");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 /* What the kernel maps into us, and nobody can change it. */
 Test(openfile, vdso)
 {

@@ -242,6 +242,93 @@ Test(proctext, modules)
 	cr_expect(eq(int, parse_module("a 1 2 - Live 10", &m), -EINVAL));
 }
 
+/* What is chosen of the hierarchies, and whether the answer may be that of an exiting process. */
+Test(proctext, cgroups)
+{
+	static const struct {
+		const char *text;
+		const char *path;
+		bool or_exiting;
+	} cases[] = {
+		{ "0::/\n", "/", false },
+		{ "0::/user.slice/a:b c\n", "/user.slice/a:b c", false },
+		{ "0::/box/42 (deleted)\n", "/box/42", false },
+		{ "0::/../other\n", "/../other", false },
+		{ "2:cpu,cpuacct:/\n1:name=systemd:/\n", "/", true },
+		{ "2:cpu,cpuacct:/\n1:name=systemd:/\n0::/\n", "/", true },
+		{ "4:memory:/\n1:name=systemd:/\n0::/box\n", "/box", false },
+		{ "4:cpu,cpuacct:/a\n3:perf_event:/b\n1:name=systemd:/c\n0::/d\n", "/d", false },
+		{ "4:cpu,cpuacct:/a\n3:perf_event:/b\n1:name=systemd:/c\n0::/\n", "/c", false },
+		{ "4:cpu,cpuacct:/a\n3:perf_event:/b\n1:name=systemd:/\n0::/\n", "/b", false },
+		{ "4:cpuacct,cpu:/a\n3:perf_event:/\n", "/a", false },
+		{ "4:memory:/m\n3:cpu:/\n1:name=systemd:/\n", "/m", false },
+		{ "4:cpuset:/set\n3:cpu:/cpu\n", "/cpu", false },
+		{ "0::/whole\n1:cpu:/cu", "/whole", false }, /* cut: the rest does not count */
+	};
+	struct proctext_cgroup cgroup;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text = cases[i].text;
+
+		cr_assert(zero(int, proctext_parse_cgroup(text, strlen(text), &cgroup)), "%s",
+			  text);
+		cr_expect(is_text(cgroup.path, cgroup.path_size, cases[i].path), "%.*s of %s",
+			  (int)cgroup.path_size, cgroup.path, text);
+		cr_expect(eq(int, cgroup.or_exiting, cases[i].or_exiting), "%s", text);
+	}
+}
+
+Test(proctext, cgroups_refused)
+{
+	static const char *const bad[] = {
+		"",	     "\n",  "0::/",	     "0:/\n", "::/\n", "0::\n", "0::relative\n",
+		"x:cpu:/\n", "0\n", "0::/a\njunk\n",
+	};
+	struct proctext_cgroup cgroup = { .path_size = 77 };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect(eq(int, proctext_parse_cgroup(bad[i], strlen(bad[i]), &cgroup), -EINVAL),
+			  "'%s'", bad[i]);
+	cr_expect(eq(sz, cgroup.path_size, 77), "untouched on failure");
+}
+
+#define UID "Uid:\t1000\t1001\t1002\t1003\n"
+
+Test(proctext, status)
+{
+	static const struct {
+		const char *text;
+		int result;
+		uint32_t inner_pid;
+	} cases[] = {
+		{ "Name:\tsh\n" UID "Groups:\t4 5 \nNSpid:\t42\nNSsid:\t7\t8\n", 0, 0 },
+		{ "Name:\tsh\n" UID "Groups:\t\nNSpid:\t42\t1\nNSsid:\t7\t8\n", 0, 1 },
+		{ UID "NSpid:\t42\t17\t3\n", 0, 3 },
+		{ "Name:\tNSpid: 9\n" UID "NSpid:\t42\t3\n", 0, 3 },
+		{ "Name:\t\\nNSpid:\t9\t9\n" UID "NSpid:\t42\t3\n", 0, 3 },
+		{ UID "NSpid:\t42\t17", -EINVAL, 77 }, /* cut: might be 175 */
+		{ UID "NSpid:\n", -EINVAL, 77 },
+		{ UID "NSpid:\t42\tx\n", -EINVAL, 77 },
+		{ UID "NSpid:\t42\t99999999999\n", -EINVAL, 77 },
+		{ UID "no key\nNSpid:\t42\n", -EINVAL, 77 },
+		{ "Name:\tsh\n" UID "Pid:\t42\n", -EINVAL, 77 },
+		{ "NSpid:\t42\t1\n", -EINVAL, 77 },
+		{ "Uid:\t1000\t1001\nNSpid:\t42\t1\n", -EINVAL, 77 },
+		{ "", -EINVAL, 77 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text = cases[i].text;
+		struct proctext_status status = { 77, 77 };
+
+		cr_expect(eq(int, proctext_parse_status(text, strlen(text), &status),
+			     cases[i].result),
+			  "%s", text);
+		cr_expect(eq(u32, status.inner_pid, cases[i].inner_pid), "%s", text);
+		cr_expect(eq(u32, status.uid, cases[i].result ? 77 : 1001), "%s", text);
+	}
+}
+
 /* Runs every parser on exactly these bytes, so that a sanitizer sees a step beyond them. */
 static void parse_exactly(const char *bytes, size_t size)
 {
@@ -250,6 +337,8 @@ static void parse_exactly(const char *bytes, size_t size)
 	struct proctext_stat stat;
 	struct proctext_symbol symbol;
 	struct proctext_module module;
+	struct proctext_cgroup cgroup;
+	struct proctext_status status;
 
 	cr_assert(copy != NULL);
 	memcpy(copy, bytes, size);
@@ -261,6 +350,9 @@ static void parse_exactly(const char *bytes, size_t size)
 		cr_assert(symbol.name_size > 0 && symbol.name_size + symbol.module_size < size);
 	if (proctext_parse_module(copy, size, &module) == 0)
 		cr_assert(module.name_size > 0 && module.name_size < size);
+	if (proctext_parse_cgroup(copy, size, &cgroup) == 0)
+		cr_assert(cgroup.path > copy && *cgroup.path == '/' && cgroup.path_size < size);
+	(void)proctext_parse_status(copy, size, &status);
 	free(copy);
 }
 
@@ -271,6 +363,8 @@ Test(proctext, cut_and_flipped_anywhere)
 		"1234 (a) b)" STAT_TAIL,
 		"ffffffffc0201000 t ext4_map.isra.0\t[ext4]",
 		"ext4 942080 1 - Live 0xffffffffc0200000",
+		"4:cpu,cpuacct:/\n1:name=systemd:/a\n0::/box (deleted)\n",
+		"Name:\tsh\nPid:\t42\n" UID "NSpid:\t42\t1\n",
 	};
 	uint64_t random = 1;
 

@@ -119,6 +119,18 @@ static uint64_t frame_offset(uint32_t stack, uint32_t i)
 	return i < 3 ? i * 64 : ((uint64_t)stack << 20) + i;
 }
 
+static uint32_t define_process(uint32_t pid)
+{
+	const struct stream_process p = { .pid = pid,
+					  .parent_pid = 1,
+					  .inner_pid = 7,
+					  .comm = "process",
+					  .cgroup = "/box",
+					  .start_ns = 5 };
+
+	return stream_process(stream, &p);
+}
+
 static uint32_t define_thread(uint32_t t)
 {
 	uint32_t *process;
@@ -129,7 +141,7 @@ static uint32_t define_thread(uint32_t t)
 	process = &ids.process[pid_of(t) - 1000];
 	snprintf(comm, sizeof(comm), "thread %u", t);
 	if (!*process)
-		*process = stream_process(stream, pid_of(t), 1, "process", 5);
+		*process = define_process(pid_of(t));
 	if (!ids.thread[t])
 		ids.thread[t] = stream_thread(stream, 5000 + t, *process, comm);
 	return ids.thread[t];
@@ -248,7 +260,9 @@ static void check_thread(const struct tables *t, uint32_t id, uint32_t expected)
 	cr_assert(eq(u32, process->pid, pid_of(expected)));
 	cr_assert(eq(u32, process->parent_pid, 1));
 	cr_assert(eq(u64, process->start_ns, 5));
+	cr_assert(eq(u32, process->inner_pid, 7));
 	check_string(t, process->comm, "process");
+	check_string(t, process->cgroup, "/box");
 }
 
 static void check_mapping(const struct tables *t, uint32_t id, bool kernel)
@@ -513,13 +527,32 @@ Test(stream, ids_begin_at_one_in_every_epoch)
 		cr_assert(eq(u32, stream_epoch(stream), epoch));
 		cr_assert(eq(u32, stream_mapping(stream, &m), 1));
 		cr_assert(eq(u32, stream_mapping(stream, &m), 2));
-		cr_assert(eq(u32, stream_process(stream, 5, 1, "five", 0), 1));
+		cr_assert(eq(u32, define_process(5), 1));
 		cr_assert(eq(u32, stream_thread(stream, 6, 1, "six"), 1));
 		cr_assert(eq(u32, stream_thread(stream, 7, 1, "seven"), 2));
 		cr_assert(eq(u32, stream_string(stream, "//anon"), 1));
-		cr_assert(eq(u32, stream_string(stream, "eight"), 5));
+		cr_assert(eq(u32, stream_string(stream, "eight"), 6));
 		stream_next_epoch(stream);
 	}
+}
+
+/* Names may come when there is nothing else to say: after the last sample, or with an epoch's end.
+ */
+Test(stream, names_alone_make_a_packet)
+{
+	const struct stream_mapping m = { .kind = PROFILER__MAPPING__KIND__FILE, .path = "/bin/x" };
+	struct stream_name name = { .start = 16, .end = 32, .function = "main" };
+
+	name.mapping = stream_mapping(stream, &m);
+	cr_assert(stream_name(stream, &name));
+	stream_flush(stream, NULL);
+	cr_assert(not(handoff_empty(handoff)));
+	read_all();
+	cr_assert(handoff_empty(handoff));
+	cr_assert(stream_name(stream, &name));
+	stream_next_epoch(stream);
+	cr_assert(not(handoff_empty(handoff)));
+	read_all();
 }
 
 /* Samples of several events and CPUs are not in order of time, nor need one CPU's be. */

@@ -322,6 +322,43 @@ Test(table, plt)
 	}
 }
 
+#define INDEXED(...) \
+	DW_CFA_def_cfa_expression, sizeof((const uint8_t[]){ __VA_ARGS__ }), __VA_ARGS__
+
+/* bn_mul_mont() of OpenSSL: the stack pointer of before is in a word that a register points to. */
+Test(table, cfa_through_an_index)
+{
+	struct unwind_rule rule = {
+		.cfa = UNWIND_SP_INDEXED, .cfa_reg = 9, .deref_off = 8, .cfa_off = 8, .ra_off = -8
+	};
+	uint8_t good[] = { INDEXED(DW_OP_breg7, 8, DW_OP_breg9, 0, DW_OP_lit8, DW_OP_mul,
+				   DW_OP_plus, DW_OP_deref, DW_OP_plus_uconst, 8) };
+
+	cr_expect(same(rule_of(good, sizeof(good)), rule));
+	/* One operation, or the offset that has to be 0, is another. */
+	for (uint32_t i = 0; i < sizeof(good) - 3; i++) {
+		uint8_t program[sizeof(good)];
+
+		if (i == 1)
+			continue;
+		memcpy(program, good, sizeof(good));
+		program[2 + i] = i == 3 ? 1 : DW_OP_nop;
+		cr_expect(same(rule_of(program, sizeof(program)), beyond), "byte %u", i);
+	}
+	rule.deref_off = -8;
+	rule.cfa_off = 0;
+	cr_expect(same(rule_of(PROGRAM(INDEXED(DW_OP_breg7, 0x78, DW_OP_breg9, 0, DW_OP_lit8,
+					       DW_OP_mul, DW_OP_plus, DW_OP_deref))),
+		       rule));
+	/* rip is no index, and the word is no stack pointer. */
+	cr_expect(same(rule_of(PROGRAM(INDEXED(DW_OP_breg7, 8, DW_OP_breg16, 0, DW_OP_lit8,
+					       DW_OP_mul, DW_OP_plus, DW_OP_deref))),
+		       beyond));
+	cr_expect(same(rule_of(PROGRAM(INDEXED(DW_OP_breg7, 8, DW_OP_breg9, 0, DW_OP_lit8,
+					       DW_OP_mul, DW_OP_plus))),
+		       beyond));
+}
+
 Test(table, return_addresses)
 {
 	struct unwind_rule rule = leaf;
@@ -491,4 +528,87 @@ Test(table, each_byte_has_its_function)
 				cr_assert(is_none(offset));
 		}
 	}
+}
+
+/* The beginning of a process has no caller, though nothing in the tables says so. */
+Test(table, entry_point)
+{
+	static const uint16_t machines[] = { EM_X86_64, EM_AARCH64 };
+	const struct unwind_rule end = { .cfa = UNWIND_END };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		begin(machines[i]);
+		((Elf64_Ehdr *)(void *)elf.bytes)->e_entry = AT(0x2010);
+		add(0x2000, 0x10, PROGRAM(DW_CFA_nop));
+		add(0x2030, 0x10, PROGRAM(DW_CFA_nop));
+		compile(0);
+		cr_expect(rule_is(0x2010, end) && rule_is(0x202f, end) && !rule_is(0x2030, end));
+		cr_expect(is_none(0x2040));
+		/* As far as it may reach. */
+		((Elf64_Ehdr *)(void *)elf.bytes)->e_entry = AT(0x3000);
+		cr_assert(zero(int, compile_as_is(0)));
+		cr_expect(is_none(0x2fff) && rule_is(0x3000, end));
+		cr_expect(rule_is(0x303f, end) && is_none(0x3040));
+		/* What the tables say counts. */
+		((Elf64_Ehdr *)(void *)elf.bytes)->e_entry = AT(0x2000);
+		cr_assert(zero(int, compile_as_is(0)));
+		cr_expect(not(rule_is(0x2000, end)));
+	}
+}
+
+/* _init() as the linker puts it together; what looks otherwise is not believed. */
+Test(table, glued_code)
+{
+	static const uint8_t code[] = {
+		0x48, 0x83, 0xec, 8, 0x90, 0x90, 0x48, 0x83, 0xc4, 8, 0xc3
+	};
+	const struct unwind_rule inside = { .cfa = UNWIND_SP, .cfa_off = 16, .ra_off = -8 };
+
+	begin(EM_X86_64);
+	add(0x2000, 0x10, PROGRAM(DW_CFA_nop));
+	memcpy(elf.bytes + 0x3000, code, sizeof(code));
+	tiny_elf_section(&elf, ".init", SHT_PROGBITS, SHF_ALLOC, 0x3000, AT(0x3000), sizeof(code));
+	compile(0);
+	cr_expect(is_none(0x2fff) && rule_is(0x3000, leaf) && rule_is(0x3003, leaf));
+	cr_expect(rule_is(0x3004, inside) && rule_is(0x3009, inside));
+	cr_expect(rule_is(0x300a, leaf) && is_none(0x300b));
+	elf.bytes[0x3003] = 16;
+	cr_assert(zero(int, compile_as_is(0)));
+	cr_expect(is_none(0x3000) && is_none(0x300a));
+	/* A function in the middle of it: then it is something else. */
+	elf.bytes[0x3003] = 8;
+	add(0x3008, 2, PROGRAM(DW_CFA_nop));
+	compile(0);
+	cr_expect(is_none(0x3000) && is_none(0x3004) && is_none(0x300a));
+}
+
+/* Where .eh_frame has nothing .debug_frame is asked; where both have something, .eh_frame. */
+Test(table, more_tables)
+{
+	const struct unwind_rule one = { .cfa = UNWIND_SP, .cfa_off = 24, .ra_off = -8 };
+	static struct tiny_elf other;
+	struct elf_file file, other_file;
+	struct cfi cfi, more;
+
+	begin(EM_X86_64);
+	cie = tiny_elf_cie(&elf, false, 16, PROGRAM(DW_CFA_def_cfa, 7, 24, DW_CFA_offset | 16, 1));
+	add(0x1fff, 0x12, PROGRAM(DW_CFA_nop));
+	add(0x2020, 0x20, PROGRAM(DW_CFA_nop));
+	tiny_elf_header(&elf);
+	other = elf;
+	begin(EM_X86_64);
+	add(0x2000, 0x10, PROGRAM(DW_CFA_nop));
+	add(0x2030, 0x20, PROGRAM(DW_CFA_nop));
+	tiny_elf_header(&elf);
+	cr_assert(zero(int, elf_file_open_memory(&file, elf.bytes, sizeof(elf.bytes))));
+	cr_assert(zero(int, elf_file_open_memory(&other_file, other.bytes, sizeof(other.bytes))));
+	cr_assert(zero(int, cfi_init(&cfi, &file)));
+	cr_assert(zero(int, cfi_init(&more, &other_file)));
+	cfi.more = &more;
+	cr_assert(zero(int, table_compile(&cfi, 0, &page)));
+	cr_expect(table_keeps_promises(&page));
+	cr_expect(is_none(0x1ffe) && rule_is(0x1fff, one) && rule_is(0x2000, leaf));
+	cr_expect(rule_is(0x200f, leaf) && rule_is(0x2010, one) && is_none(0x2011));
+	cr_expect(is_none(0x201f) && rule_is(0x2020, one) && rule_is(0x202f, one));
+	cr_expect(rule_is(0x2030, leaf) && rule_is(0x204f, leaf) && is_none(0x2050));
 }

@@ -53,6 +53,14 @@ static int define_frames(uint32_t epoch, Profiler__Frames f)
 	return define(epoch, &d);
 }
 
+static int define_names(uint32_t epoch, Profiler__Names n)
+{
+	Profiler__Definitions d = PROFILER__DEFINITIONS__INIT;
+
+	d.names = &n;
+	return define(epoch, &d);
+}
+
 static int define_nodes(uint32_t epoch, uint32_t first, uint32_t *parent_back, int32_t *frame_delta,
 			size_t n)
 {
@@ -85,6 +93,7 @@ static void expect_unknown(uint32_t id)
 	cr_expect(tables_thread(tables, id) == NULL, "thread %u", id);
 	cr_expect(tables_frame(tables, id) == NULL, "frame %u", id);
 	cr_expect(tables_node(tables, id) == NULL, "node %u", id);
+	cr_expect(tables_name(tables, id) == NULL, "name %u", id);
 }
 
 Test(tables, nothing_is_defined_at_first)
@@ -136,11 +145,15 @@ Test(tables, entries_keep_all_fields)
 	m.build_id = (ProtobufCBinaryData){ 3, build_id };
 	m.file_offset = UINT64_MAX;
 	m.size = 4096;
+	m.process = 5;
+	m.generation = 6;
 	p.id = 5;
 	p.pid = 77;
 	p.parent_pid = 1;
 	p.comm = 8;
 	p.start_ns = 123;
+	p.cgroup = 10;
+	p.inner_pid = 2;
 	t.id = 2;
 	t.tid = 78;
 	t.process = 5;
@@ -160,11 +173,15 @@ Test(tables, entries_keep_all_fields)
 	cr_expect(eq(u32, mapping->build_id_bytes, 3));
 	cr_expect(eq(u64, mapping->file_offset, UINT64_MAX));
 	cr_expect(eq(u64, mapping->size, 4096));
+	cr_expect(eq(u32, mapping->process, 5));
+	cr_expect(eq(u32, mapping->generation, 6));
 	cr_expect(zero(int, memcmp(mapping->build_id, "\1\2\3", 3)));
 	cr_expect(eq(u32, process->pid, 77));
 	cr_expect(eq(u32, process->parent_pid, 1));
 	cr_expect(eq(u32, process->comm, 8));
 	cr_expect(eq(u64, process->start_ns, 123));
+	cr_expect(eq(u32, process->cgroup, 10));
+	cr_expect(eq(u32, process->inner_pid, 2));
 	cr_expect(eq(u32, thread->tid, 78));
 	cr_expect(eq(u32, thread->process, 5));
 	cr_expect(eq(u32, thread->comm, 9));
@@ -309,14 +326,122 @@ Test(tables, columns_have_one_length)
 	cr_expect(zero(int, define_frames(1, f)));
 }
 
+Test(tables, names_are_undone_and_gathered)
+{
+	Profiler__Names n = PROFILER__NAMES__INIT;
+	uint32_t mapping[] = { 3, 4 }, function[] = { 7, 0 }, unknown[] = { 0, 99 };
+	int64_t start[] = { 0x1000, -0x1001 };
+	uint64_t size[] = { UINT64_MAX - 0x1000, 0 };
+	const struct table_name *name;
+
+	n.n_mapping = n.n_size = n.n_start_delta = n.n_function = n.n_unknown = 2;
+	n.mapping = mapping;
+	n.start_delta = start;
+	n.size = size;
+	n.function = function;
+	n.unknown = unknown;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG), "of no code");
+	size[1] = 1;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG), "beyond all there is");
+	start[1] = 0x10;
+	cr_assert(zero(int, define_names(1, n)));
+	n.n_mapping = n.n_size = 1;
+	n.n_start_delta = n.n_function = n.n_unknown = 0; /* all 0 */
+	cr_assert(zero(int, define_names(1, n)));
+	cr_expect(eq(u32, tables_end(tables, TABLE_NAMES), 4));
+	name = tables_name(tables, 1);
+	cr_expect(eq(u64, name->start, 0x1000));
+	cr_expect(eq(u64, name->size, UINT64_MAX - 0x1000));
+	cr_expect(eq(u32, name->mapping, 3));
+	cr_expect(eq(u32, name->function, 7));
+	name = tables_name(tables, 2);
+	cr_expect(eq(u64, name->start, 0x1010));
+	cr_expect(eq(u32, name->mapping, 4));
+	cr_expect(zero(u32, name->function));
+	cr_expect(eq(u32, name->unknown, 99), "a reason of a later version");
+	cr_expect(zero(u64, tables_name(tables, 3)->start));
+	cr_assert(zero(int, define_names(2, n)));
+	cr_expect(tables_name(tables, 2) == NULL, "of the epoch before");
+}
+
+Test(tables, names_have_columns_of_one_length_and_bounds)
+{
+	Profiler__Names n = PROFILER__NAMES__INIT;
+	uint32_t ones[] = { 1, 1 }, zeros[] = { 0, 0 }, strings[] = { TABLES_MAX_STRINGS, 1 };
+	int64_t start[] = { 1, 1 };
+	uint64_t size[] = { 1, 1 };
+
+	n.mapping = ones;
+	n.start_delta = start;
+	n.size = size;
+	n.function = ones;
+	n.unknown = ones;
+	n.n_mapping = 2;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG), "no sizes");
+	n.n_size = 1;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG));
+	n.n_size = 2;
+	n.n_start_delta = 1;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG));
+	n.n_start_delta = 2;
+	n.n_function = 1;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG));
+	n.n_function = 2;
+	n.n_unknown = 1;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG));
+	n.n_unknown = 2;
+	n.mapping = zeros;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG), "mapping 0");
+	n.mapping = ones;
+	n.function = strings;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG), "string too large");
+	n.function = ones;
+	n.n_mapping = 0;
+	cr_expect(eq(int, define_names(1, n), -EBADMSG), "sizes of no names");
+	expect_unknown(1);
+	n.n_mapping = 2;
+	cr_expect(zero(int, define_names(1, n)));
+}
+
+Test(tables, names_are_as_many_as_there_is_room_for)
+{
+	enum { MANY = 1 << 18 };
+	Profiler__Names n = PROFILER__NAMES__INIT;
+	uint32_t rounds = 0;
+
+	n.n_mapping = n.n_size = MANY;
+	n.mapping = calloc(MANY, sizeof(*n.mapping));
+	n.size = calloc(MANY, sizeof(*n.size));
+	cr_assert(n.mapping && n.size);
+	for (size_t i = 0; i < MANY; i++)
+		n.mapping[i] = (uint32_t)(n.size[i] = 1);
+	while (rounds < 100 && !define_names(1, n))
+		rounds++;
+	cr_expect(eq(u32, rounds, TABLES_MAX_NAMES / MANY - 1));
+	cr_expect(zero(int, define_names(2, n)), "a new epoch starts afresh");
+	free(n.mapping);
+	free(n.size);
+}
+
 Test(tables, references_and_build_ids_are_bounded)
 {
 	uint8_t bytes[TABLES_MAX_BUILD_ID + 1] = { 0 };
+	Profiler__Definitions d = PROFILER__DEFINITIONS__INIT;
+	Profiler__Process p = PROFILER__PROCESS__INIT, *processes[] = { &p };
 	Profiler__Mapping m = PROFILER__MAPPING__INIT;
 
 	m.id = 1;
 	m.path = TABLES_MAX_STRINGS;
 	cr_expect(eq(int, define_mapping(1, m), -EBADMSG));
+	m.path = 0;
+	m.process = TABLES_MAX_OTHERS;
+	cr_expect(eq(int, define_mapping(1, m), -EBADMSG));
+	m.process = TABLES_MAX_OTHERS - 1;
+	p.id = 1;
+	p.cgroup = TABLES_MAX_STRINGS;
+	d.n_process = 1;
+	d.process = processes;
+	cr_expect(eq(int, define(1, &d), -EBADMSG));
 	m.path = TABLES_MAX_STRINGS - 1; /* not defined, but it may have been */
 	m.build_id = (ProtobufCBinaryData){ sizeof(bytes), bytes };
 	cr_expect(eq(int, define_mapping(1, m), -EBADMSG));

@@ -28,15 +28,22 @@ static void expect_text(const char *text, const char *expected)
 }
 
 /* A node whose frame is at an offset that tells which one it is. */
-static uint32_t add_node(uint32_t parent, uint64_t offset)
+static uint32_t add_called(uint32_t parent, uint64_t offset, const char *function)
 {
 	struct profile_node node = { .parent = parent };
 	struct profile_frame frame = { .offset = offset, .mapping = 1 };
 	uint32_t id = 0;
 
+	cr_assert(eq(int, profile_get_string(profile, function, strlen(function), &frame.function),
+		     0));
 	cr_assert(ge(int, idmap_get(&profile->frames, &frame, &node.frame), 0));
 	cr_assert(ge(int, idmap_get(&profile->nodes, &node, &id), 0));
 	return id;
+}
+
+static uint32_t add_node(uint32_t parent, uint64_t offset)
+{
+	return add_called(parent, offset, "");
 }
 
 static void set_up(void)
@@ -82,19 +89,21 @@ Test(tools_profile, whole_stacks)
 {
 	check_stack(user, 0, 0, "a2 a1>");
 	check_stack(0, kernel, IN_KERNEL, "b2 b1>");
-	/* the user's innermost frame is behind its system call */
-	check_stack(user, kernel, IN_KERNEL, "b2 b1> a2> a1>");
-	check_stack(user, 0, IN_KERNEL, "a2> a1>");
+	/* the user's innermost frame is what was interrupted, or is behind its system call */
+	check_stack(user, kernel, IN_KERNEL, "b2 b1> a2 a1>");
+	check_stack(user, add_called(0, 0xb3, "entry_SYSCALL_64"), IN_KERNEL, "b3 a2> a1>");
+	check_stack(user, add_called(0, 0xb3, "asm_exc_page_fault"), IN_KERNEL, "b3 a2 a1>");
+	check_stack(user, 0, IN_KERNEL, "a2 a1>");
 }
 
 Test(tools_profile, what_is_missing_is_shown)
 {
 	check_stack(0, 0, 0, "[no stack]");
 	check_stack(user, 0, USER_TRUNCATED, "a2 a1> [truncated]");
-	check_stack(user, kernel, IN_KERNEL | KERNEL_TRUNCATED, "b2 b1> [truncated] a2> a1>");
+	check_stack(user, kernel, IN_KERNEL | KERNEL_TRUNCATED, "b2 b1> [truncated] a2 a1>");
 	check_stack(0, kernel, IN_KERNEL | USER_LOST, "b2 b1> [stack lost]");
 	check_stack(0, kernel, IN_KERNEL | USER_FAILED, "b2 b1> [stack unreadable]");
-	check_stack(user, 0, IN_KERNEL | KERNEL_LOST, "[stack lost] a2> a1>");
+	check_stack(user, 0, IN_KERNEL | KERNEL_LOST, "[stack lost] a2 a1>");
 	check_stack(0, 0, IN_KERNEL | KERNEL_LOST | USER_LOST, "[stack lost] [stack lost]");
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_tools_symbolize.c - files that symbolize() must refuse, and the vDSO.
+ * test_tools_symbolize.c - files that symbolize() must refuse, the vDSO, and this program's own
+ * inlined functions and lines.
  *
- * That names are right is for tests/golden to show, against nm.
+ * That all names are right is for tests/golden and tests/symbols to show, against other tools.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -18,6 +19,28 @@
 
 #include "tools/symbolize.h"
 
+#ifdef __x86_64__
+#define ADDRESS_OF_THIS "1: lea 1b(%%rip), %0"
+#else
+#define ADDRESS_OF_THIS "1: adr %0, 1b"
+#endif
+
+static struct symbolizer *symbolizer;
+
+static void open_symbolizer(void)
+{
+	static const struct symbol_options options = { .debug_dirs = 0 };
+
+	cr_assert(eq(int, symbolizer_open(&symbolizer, &options), 0));
+}
+
+static void close_symbolizer(void)
+{
+	symbolizer_free(symbolizer);
+}
+
+TestSuite(tools_symbolize, .init = open_symbolizer, .fini = close_symbolizer, .timeout = 20);
+
 static int ask(const char *path, const void *build_id, size_t bytes, struct symbol_query *query)
 {
 	const struct symbol_file file = {
@@ -27,10 +50,10 @@ static int ask(const char *path, const void *build_id, size_t bytes, struct symb
 		.recorded_ns = UINT64_MAX,
 	};
 
-	return symbolize(&file, query, 1);
+	return symbolize(symbolizer, &file, query, 1);
 }
 
-Test(tools_symbolize, refuses_what_is_no_file, .timeout = 10)
+Test(tools_symbolize, refuses_what_is_no_file)
 {
 	struct symbol_query query = { .offset = 1 };
 	char folder[] = "/tmp/test_tools_symbolize.XXXXXX";
@@ -47,7 +70,7 @@ Test(tools_symbolize, refuses_what_is_no_file, .timeout = 10)
 	rmdir(folder);
 	cr_expect(eq(int, ask("/dev/null", NULL, 0, &query), -ENOENT));
 	cr_expect(eq(int, ask("/proc/self/cmdline", NULL, 0, &query), -ENOEXEC));
-	cr_expect(zero(ptr, query.name));
+	cr_expect(query.frame == NULL);
 }
 
 Test(tools_symbolize, refuses_other_builds)
@@ -55,7 +78,7 @@ Test(tools_symbolize, refuses_other_builds)
 	struct symbol_query query = { .offset = 1 };
 
 	cr_expect(eq(int, ask("/proc/self/exe", "other", 5, &query), -ESTALE));
-	cr_expect(zero(ptr, query.name));
+	cr_expect(query.frame == NULL);
 	cr_expect(zero(int, query.has_address));
 }
 
@@ -67,11 +90,11 @@ Test(tools_symbolize, refuses_what_was_changed_since)
 
 	cr_assert(eq(int, stat(file.path, &st), 0));
 	file.recorded_ns = (uint64_t)st.st_ctim.tv_sec * 1000000000 + (uint64_t)st.st_ctim.tv_nsec;
-	cr_expect(eq(int, symbolize(&file, &query, 1), -ESTALE));
+	cr_expect(eq(int, symbolize(symbolizer, &file, &query, 1), -ESTALE));
 	file.recorded_ns++;
-	cr_expect(eq(int, symbolize(&file, &query, 1), 1));
+	cr_expect(eq(int, symbolize(symbolizer, &file, &query, 1), 1));
 	file.recorded_ns = 0; /* not known */
-	cr_expect(eq(int, symbolize(&file, &query, 1), -ESTALE));
+	cr_expect(eq(int, symbolize(symbolizer, &file, &query, 1), -ESTALE));
 }
 
 struct build_id {
@@ -119,11 +142,105 @@ Test(tools_symbolize, vdso)
 		cr_skip("no vDSO with a build id here");
 	query.offset = (uint64_t)(function - (const uint8_t *)getauxval(AT_SYSINFO_EHDR));
 	cr_expect(eq(int, ask(NULL, id.bytes, id.count, &query), 0));
-	cr_assert(not(zero(ptr, query.name)));
-	cr_expect(
-		not(zero(ptr, strstr(name, query.name)))); /* it has an alias without underscores */
-	free(query.name);
-	query.name = NULL;
+	cr_assert(query.frame != NULL);
+	/* it has an alias without underscores */
+	cr_expect(not(zero(ptr, strstr(name, query.frame->name))));
+	cr_expect(query.frame->caller == NULL);
 	cr_expect(eq(int, ask(NULL, "other", 5, &query), -ESTALE));
 	cr_expect(eq(int, ask(NULL, NULL, 0, &query), -ENOENT));
+}
+
+#define INLINED static inline __attribute__((always_inline))
+
+/* Functions whose lines are known, inlined one into the other; the address is in the innermost. */
+INLINED const void *here(uint32_t line[3])
+{
+	const void *address;
+
+	line[0] = __LINE__ + 1;
+	__asm__ volatile(ADDRESS_OF_THIS : "=r"(address));
+	return address;
+}
+
+INLINED const void *between(uint32_t line[3])
+{
+	line[1] = __LINE__ + 1;
+	return here(line);
+}
+
+static __attribute__((noinline, noclone)) const void *outermost(uint32_t line[3])
+{
+	line[2] = __LINE__ + 1;
+	return between(line);
+}
+
+/* Where in this program's file a byte of its code is. */
+static int find_offset(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	uint64_t *address = ctx;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uint64_t start = info->dlpi_addr + p->p_vaddr;
+
+		if (p->p_type != PT_LOAD || *address < start || *address - start >= p->p_memsz)
+			continue;
+		*address = *address - start + p->p_offset;
+		return 1;
+	}
+	return 0;
+}
+
+Test(tools_symbolize, inlined_functions_and_lines)
+{
+	static const char *const names[] = { "here", "between", "outermost" };
+	uint32_t line[3];
+	uint64_t address = (uint64_t)(uintptr_t)outermost(line);
+	struct symbol_query query = { 0 };
+	const struct symbol_frame *frame;
+
+	cr_assert(eq(int, dl_iterate_phdr(find_offset, &address), 1));
+	query.offset = address;
+	cr_assert(eq(int, ask("/proc/self/exe", NULL, 0, &query), 1));
+	frame = query.frame;
+	for (size_t i = 0; i < 3; i++, frame = frame->caller) {
+		cr_assert(frame != NULL);
+		cr_expect(zero(int, strcmp(frame->name, names[i])), "%s", frame->name);
+		cr_expect(zero(int, strcmp(frame->file, __FILE__)), "%s", frame->file);
+		cr_expect(eq(u32, frame->line, line[i]));
+	}
+	cr_expect(frame == NULL);
+}
+
+Test(tools_symbolize, folders_that_cannot_be)
+{
+	static const char *const missing[] = { "/usr", "/nonexistent/folder" };
+	struct symbol_options options = { .debug_dir = missing, .debug_dirs = 2 };
+	struct symbolizer *other = NULL;
+	char folder[] = "/tmp/test:symbolize.XXXXXX";
+	const char *colon = folder;
+
+	cr_expect(eq(int, symbolizer_open(&other, &options), -ENOENT));
+	cr_assert(not(zero(ptr, mkdtemp(folder))));
+	options.debug_dir = &colon;
+	options.debug_dirs = 1;
+	cr_expect(eq(int, symbolizer_open(&other, &options), -EINVAL));
+	rmdir(folder);
+	cr_expect(zero(ptr, other));
+}
+
+Test(tools_symbolize, network_only_on_request)
+{
+	struct symbol_options options = { .ask_debuginfod = true };
+	struct symbolizer *other;
+
+	setenv("DEBUGINFOD_URLS", "http://localhost:1", 1);
+	cr_assert(eq(int, symbolizer_open(&other, &options), 0));
+	symbolizer_free(other);
+	cr_expect(not(zero(ptr, getenv("DEBUGINFOD_URLS"))));
+	options.ask_debuginfod = false;
+	cr_assert(eq(int, symbolizer_open(&other, &options), 0));
+	symbolizer_free(other);
+	cr_expect(zero(ptr, getenv("DEBUGINFOD_URLS")));
 }

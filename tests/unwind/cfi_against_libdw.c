@@ -21,6 +21,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "jail/startcode.h"
 #include "jail/table.h"
 
 #define MISTAKES_SHOWN	 10
@@ -383,7 +384,7 @@ static void compare_row(struct comparison *c, const struct elf_part *part, Dwarf
 /* What is known of code that no call frame information covers; libdw does not know it. */
 static bool known_without(const struct elf_file *file, uint64_t address)
 {
-	return address - file->entry < ELF_FILE_ENTRY_BYTES ||
+	return address - file->entry < STARTCODE_ENTRY_BYTES ||
 	       address - file->init.address < file->init.size ||
 	       address - file->fini.address < file->fini.size;
 }

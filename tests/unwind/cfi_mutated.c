@@ -62,7 +62,10 @@ static bool find_regions(struct subject *s)
 		return false;
 	s->regions[0].size = HEADERS_BYTES;
 	s->regions[1] = file.eh_frame_hdr;
-	s->regions[2] = file.eh_frame.size ? file.eh_frame : cfi.frames;
+	s->regions[2] = (struct elf_part){ .offset = (uint64_t)(cfi.frames.at - file.data),
+					   .size = bytes_left(&cfi.frames) };
+	if (file.eh_frame.size)
+		s->regions[2] = file.eh_frame;
 	cfi_release(&cfi);
 	return s->regions[1].size && s->regions[2].size;
 }

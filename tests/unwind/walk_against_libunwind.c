@@ -205,11 +205,12 @@ static void walk_by_jail(struct chain *ret)
 		[JAIL_END_NO_TABLE] = "no table",
 		[JAIL_END_BAD] = "bad",
 		[JAIL_END_FRAMES_FULL] = "max frames",
+		[JAIL_END_DOUBTFUL] = "doubtful",
 	};
 	static struct jail_mapping mappings[CAPTURE_MAPPINGS];
 	static struct unw_addr_space *space;
 	struct jail_walk_request request = {
-		.machine = SNAPSHOT_MACHINE,
+		.machine = JAIL_MACHINE,
 		.mappings = captured.mapping_count,
 		.stack_bytes = captured.stack_bytes,
 		.stack_address = captured.registers[7],

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report_groups.c - whose or what samples are, for the tables that are not of functions.
+ *
+ * A sample is in one group, so a table's samples add up to those of the profile.
+ */
+#include "tools/report.h"
+
+#include <string.h>
+
+static const char *const words[REPORT_BYS] = {
+	[REPORT_BY_FUNCTION] = "function",
+	[REPORT_BY_EVENT] = "event",
+	[REPORT_BY_PID] = "pid",
+	[REPORT_BY_TID] = "tid",
+	[REPORT_BY_COMM] = "comm",
+	[REPORT_BY_CGROUP] = "cgroup",
+	[REPORT_BY_CONTAINER] = "container",
+	[REPORT_BY_CPU] = "cpu",
+	[REPORT_BY_MAPPING] = "mapping",
+	[REPORT_BY_SOURCE] = "source",
+};
+
+enum report_by report_by_find(const char *word)
+{
+	if (!strcmp(word, "process"))
+		return REPORT_BY_PID;
+	if (!strcmp(word, "thread"))
+		return REPORT_BY_TID;
+	for (int by = REPORT_BY_FUNCTION; by < REPORT_BYS; by++)
+		if (!strcmp(word, words[by]))
+			return (enum report_by)by;
+	return REPORT_BY_DEFAULT;
+}
+
+const char *report_by_word(enum report_by by)
+{
+	return words[by];
+}
+
+static void set_process(struct report_group *group, const struct profile_process *process)
+{
+	if (!process)
+		return;
+	group->start_ns = process->start_ns;
+	group->pid = process->pid;
+}
+
+static void set_container(struct report_group *group, const struct profile_process *process)
+{
+	if (!process)
+		return;
+	group->text = process->container;
+	group->has_none = !process->container && process->cgroup;
+}
+
+/* Where the leaf's code is; what stands for a missing stack is nowhere but has a name. */
+static void set_mapping(struct report_group *group, const struct names *names, uint32_t leaf)
+{
+	const struct code_line *line = names_lines(names, names_location(names, leaf));
+	const struct function *f = names_function(names, line->function);
+
+	group->text = f->path ? f->path : f->label;
+}
+
+/* The line of the leaf's code: of inlined functions that of the innermost. */
+static void set_source(struct report_group *group, const struct names *names, uint32_t leaf)
+{
+	const struct code_line *line = names_lines(names, names_location(names, leaf));
+
+	if (line->file && line->line) {
+		group->text = line->file;
+		group->line = line->line;
+		return;
+	}
+	set_mapping(group, names, leaf);
+	group->has_none = true;
+}
+
+struct report_group report_group_of(const struct report *r, const struct profile_row *row,
+				    uint32_t leaf)
+{
+	const struct profile_process *process = profile_process(r->profile, row->who);
+	const struct profile_thread *thread = profile_thread(r->profile, row->who);
+	struct report_group group = { 0 };
+
+	switch (r->group_by) {
+	case REPORT_BY_TID:
+		set_process(&group, process);
+		group.tid = thread ? thread->tid : 0;
+		group.text = thread ? thread->comm : 0;
+		break;
+	case REPORT_BY_COMM:
+		group.text = thread ? thread->comm : 0;
+		break;
+	case REPORT_BY_CGROUP:
+		group.text = process ? process->cgroup : 0;
+		break;
+	case REPORT_BY_CONTAINER:
+		set_container(&group, process);
+		break;
+	case REPORT_BY_CPU:
+		group.cpu = row->cpu;
+		break;
+	case REPORT_BY_MAPPING:
+		set_mapping(&group, r->names, leaf);
+		break;
+	case REPORT_BY_SOURCE:
+		set_source(&group, r->names, leaf);
+		break;
+	default:
+		set_process(&group, process);
+		group.text = process ? process->comm : 0;
+	}
+	return group;
+}
