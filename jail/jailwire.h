@@ -81,8 +81,10 @@
  *   JIT     request    0    4 kind           enum jail_jit; the map comes as SCM_RIGHTS, and is not
  *                                            kept
  *                      4    4 count          at least 1
- *                      8  8*n addresses      ascending, no two alike
- *           answer     as of NAMES, with addresses for offsets
+ *                      8    8 before         JAIL_CHANGED is told from the map's first bytes, so
+ *                                            many as these; UINT64_MAX: not at all
+ *                     16  8*n addresses      ascending, no two alike
+ *           answer     as of NAMES, with addresses for offsets; a name may be JAIL_CHANGED
  *
  *   FORGET  request    0    4 file
  *           answer     0    4 status
@@ -187,6 +189,9 @@ enum jail_end {
 /* Value of jail_stretch.name: nothing is known of this stretch. */
 #define JAIL_NO_NAME 0xffffffffu
 
+/* And: more than one function was here since the map was as long as `before`. */
+#define JAIL_CHANGED 0xfffffffeu
+
 /* A page of code has at most a row for each byte. */
 #define JAIL_ROWS_MAX  UNWIND_PAGE_BYTES
 #define JAIL_RULES_MAX UNWIND_RULES
@@ -270,9 +275,11 @@ struct jail_names_request {
 	uint32_t count;
 };
 
+/* Maps are only ever appended to, so the first bytes of one are the map as it was once. */
 struct jail_jit_request {
 	uint32_t kind;
 	uint32_t count;
+	uint64_t before;
 };
 
 /* All places from start up to end have this name, or none. Other stretches of the same function
@@ -280,7 +287,7 @@ struct jail_jit_request {
 struct jail_stretch {
 	uint64_t start;
 	uint64_t end;
-	uint32_t name; /* where it begins in the texts, or JAIL_NO_NAME */
+	uint32_t name; /* where it begins in the texts, JAIL_NO_NAME, or JAIL_CHANGED */
 	uint32_t reserved;
 };
 
@@ -306,7 +313,7 @@ _Static_assert(sizeof(struct jail_file_request) == 4, "file request");
 _Static_assert(sizeof(struct jail_file_answer) == 288, "file answer");
 _Static_assert(sizeof(struct jail_debug_answer) == 8, "debug answer");
 _Static_assert(sizeof(struct jail_names_request) == 8, "names request");
-_Static_assert(sizeof(struct jail_jit_request) == 8, "jit request");
+_Static_assert(sizeof(struct jail_jit_request) == 16, "jit request");
 _Static_assert(sizeof(struct jail_stretch) == 24, "stretch");
 _Static_assert(sizeof(struct jail_names_answer) == 16, "names answer");
 _Static_assert(sizeof(struct jail_page_request) == 8, "page request");

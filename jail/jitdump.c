@@ -125,7 +125,7 @@ static bool read_record(struct filewindow *file, uint64_t offset, struct record 
 	return true;
 }
 
-static int read_records(struct jitdump *j, uint64_t first, uint32_t *work)
+static int read_records(struct jitdump *j, uint64_t first, uint64_t before, uint32_t *work)
 {
 	struct record r;
 
@@ -141,8 +141,13 @@ static int read_records(struct jitdump *j, uint64_t first, uint32_t *work)
 		if (*work < 1 + span.last - span.first)
 			return -E2BIG;
 		*work -= 1 + span.last - span.first;
-		for (uint32_t i = span.first; i < span.last; i++)
+		for (uint32_t i = span.first; i < span.last; i++) {
+			const struct jitdump_code *old = &j->code[i];
+
+			code.changed =
+				old->changed || ((old->record || old->moved) && at >= before);
 			j->code[i] = code;
+		}
 	}
 	return 0;
 }
@@ -206,6 +211,8 @@ static bool answer_place(struct jitdump *j, uint32_t i, struct name_answer *ret)
 	size_t size = 0;
 	struct record r;
 
+	if (j->code[i].changed)
+		return name_answer_add_changed(ret, start, end);
 	/* Room for the name is between the header of the record and its code. */
 	if (j->code[i].record && read_record(&j->file, j->code[i].record, &r) &&
 	    r.id == CODE_LOAD && r.size >= LOAD_BYTES && r.load.code_size <= r.size - LOAD_BYTES) {
@@ -221,8 +228,8 @@ static bool answer_place(struct jitdump *j, uint32_t i, struct name_answer *ret)
 	return name_answer_add(ret, start, end, (const char *)name, size);
 }
 
-int jitdump_names(struct jitdump *j, int fd, const uint64_t *addresses, uint32_t count,
-		  struct name_answer *ret)
+int jitdump_names(struct jitdump *j, int fd, uint64_t before, const uint64_t *addresses,
+		  uint32_t count, struct name_answer *ret)
 {
 	uint32_t work = JITDUMP_WORK_MAX;
 	uint64_t first = 0;
@@ -235,7 +242,7 @@ int jitdump_names(struct jitdump *j, int fd, const uint64_t *addresses, uint32_t
 		return err;
 	places_init(&j->places, addresses, count);
 	memset(j->code, 0, count * sizeof(j->code[0]));
-	err = read_records(j, first, &work);
+	err = read_records(j, first, before, &work);
 	if (!err)
 		err = read_moved(j, first, &work);
 	places_settle(&j->places);

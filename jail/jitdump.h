@@ -52,6 +52,7 @@ struct jitdump_code {
 	uint64_t record; /* offset of its load; 0: none */
 	uint64_t index;	 /* of code that was moved here; record is not known yet */
 	bool moved;
+	bool changed; /* since the part of the file that is known from before */
 };
 
 /* What a question needs; any content at first. */
@@ -64,6 +65,7 @@ struct jitdump {
 /**
  * jitdump_names() - names of places
  * @fd: stays the caller's
+ * @before: as in jailwire.h
  * @addresses: ascending, no two alike
  * @count: 1 to JAIL_NAMES_MAX
  * @ret: the answer; of the first places, if not all have room
@@ -71,7 +73,7 @@ struct jitdump {
  * Return: 0, -ENODEV if it is no regular file, -EINVAL if it is no jitdump of this byte order,
  * -ENOEXEC if it is of another machine, -E2BIG if it would take too long.
  */
-__attribute__((warn_unused_result)) int jitdump_names(struct jitdump *j, int fd,
+__attribute__((warn_unused_result)) int jitdump_names(struct jitdump *j, int fd, uint64_t before,
 						      const uint64_t *addresses, uint32_t count,
 						      struct name_answer *ret);
 

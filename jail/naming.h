@@ -27,8 +27,11 @@ struct naming {
 	struct name_answer answer;
 };
 
-/** naming_is_whole() - does a body have as many places as it says, all in order? */
-bool naming_is_whole(const void *body, size_t size);
+/** naming_file_is_whole() - does a NAMES have as many places as it says, all in order? */
+bool naming_file_is_whole(const void *body, size_t size);
+
+/** naming_jit_is_whole() - the same of a JIT */
+bool naming_jit_is_whole(const void *body, size_t size);
 
 /**
  * naming_file() - answers NAMES

@@ -96,7 +96,7 @@ static uint64_t first_line(struct filewindow *file)
 	return offset;
 }
 
-static int read_lines(struct perfmap *p)
+static int read_lines(struct perfmap *p, uint64_t before)
 {
 	uint32_t work = PERFMAP_WORK_MAX;
 	struct line line;
@@ -109,8 +109,10 @@ static int read_lines(struct perfmap *p)
 		if (work < 1 + span.last - span.first)
 			return -E2BIG;
 		work -= 1 + span.last - span.first;
-		for (uint32_t i = span.first; i < span.last; i++)
+		for (uint32_t i = span.first; i < span.last; i++) {
+			p->changed[i] = p->changed[i] || (p->line[i] && at >= before);
 			p->line[i] = at + 1;
+		}
 	}
 	return 0;
 }
@@ -122,6 +124,8 @@ static bool answer_place(struct perfmap *p, uint32_t i, struct name_answer *ret)
 	const uint64_t at = p->places.at[i];
 	struct line line;
 
+	if (p->changed[i])
+		return name_answer_add_changed(ret, start, end);
 	if (!p->line[i] || !read_line(&p->file, p->line[i] - 1, &line) || !line.name ||
 	    at < line.start || at >= line.end)
 		return name_answer_add(ret, start, end, NULL, 0);
@@ -129,8 +133,8 @@ static bool answer_place(struct perfmap *p, uint32_t i, struct name_answer *ret)
 			       strnlen((const char *)line.name, line.name_size));
 }
 
-int perfmap_names(struct perfmap *p, int fd, const uint64_t *addresses, uint32_t count,
-		  struct name_answer *ret)
+int perfmap_names(struct perfmap *p, int fd, uint64_t before, const uint64_t *addresses,
+		  uint32_t count, struct name_answer *ret)
 {
 	int err = filewindow_open(&p->file, fd);
 
@@ -139,7 +143,8 @@ int perfmap_names(struct perfmap *p, int fd, const uint64_t *addresses, uint32_t
 		return err;
 	places_init(&p->places, addresses, count);
 	memset(p->line, 0, count * sizeof(p->line[0]));
-	err = read_lines(p);
+	memset(p->changed, 0, count * sizeof(p->changed[0]));
+	err = read_lines(p, before);
 	places_settle(&p->places);
 	for (uint32_t i = 0; !err && i < count; i++) {
 		/* every other place of the same stretch has the same name */

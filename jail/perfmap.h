@@ -12,6 +12,7 @@
 #ifndef PROFILER_PERFMAP_H
 #define PROFILER_PERFMAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "jail/filewindow.h"
@@ -30,19 +31,21 @@
 struct perfmap {
 	struct places places;
 	uint64_t line[JAIL_NAMES_MAX]; /* offset of the one that names a place, and 1; 0: none */
+	bool changed[JAIL_NAMES_MAX];  /* since the part of the map that is known from before */
 	struct filewindow file;
 };
 
 /**
  * perfmap_names() - names of places
  * @fd: stays the caller's
+ * @before: as in jailwire.h
  * @addresses: ascending, no two alike
  * @count: 1 to JAIL_NAMES_MAX
  * @ret: the answer; of the first places, if not all have room
  *
  * Return: 0, -ENODEV if it is no regular file, -E2BIG if it would take too long.
  */
-__attribute__((warn_unused_result)) int perfmap_names(struct perfmap *p, int fd,
+__attribute__((warn_unused_result)) int perfmap_names(struct perfmap *p, int fd, uint64_t before,
 						      const uint64_t *addresses, uint32_t count,
 						      struct name_answer *ret);
 

@@ -94,3 +94,12 @@ bool name_answer_add(struct name_answer *a, uint64_t start, uint64_t end, const 
 	a->stretches[a->count++] = stretch;
 	return true;
 }
+
+bool name_answer_add_changed(struct name_answer *a, uint64_t start, uint64_t end)
+{
+	if (a->count == JAIL_NAMES_MAX)
+		return false;
+	a->stretches[a->count++] =
+		(struct jail_stretch){ .start = start, .end = end, .name = JAIL_CHANGED };
+	return true;
+}

@@ -77,4 +77,8 @@ void name_answer_init(struct name_answer *a);
 __attribute__((warn_unused_result)) bool
 name_answer_add(struct name_answer *a, uint64_t start, uint64_t end, const char *name, size_t size);
 
+/** name_answer_add_changed() - the same for code that had more than one name */
+__attribute__((warn_unused_result)) bool name_answer_add_changed(struct name_answer *a,
+								 uint64_t start, uint64_t end);
+
 #endif /* PROFILER_PLACES_H */

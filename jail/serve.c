@@ -493,7 +493,12 @@ static int serve_walk(struct serve *s)
 
 static bool names_is_whole(const struct serve *s)
 {
-	return naming_is_whole(s->body, s->request.size);
+	return naming_file_is_whole(s->body, s->request.size);
+}
+
+static bool jit_is_whole(const struct serve *s)
+{
+	return naming_jit_is_whole(s->body, s->request.size);
 }
 
 static int answer_names(struct serve *s, enum jail_status status)
@@ -558,7 +563,7 @@ static const struct request_kind {
 	[JAIL_DEBUG] = { sizeof(struct jail_debug_request), serve_debug, NULL, 0 },
 	[JAIL_NAMES] = { sizeof(struct jail_names_request), serve_names, names_is_whole,
 			 SERVE_NAMES_CPU_MS },
-	[JAIL_JIT] = { sizeof(struct jail_jit_request), serve_jit, names_is_whole,
+	[JAIL_JIT] = { sizeof(struct jail_jit_request), serve_jit, jit_is_whole,
 		       SERVE_NAMES_CPU_MS },
 };
 

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "profiler/completer.h"
+#include "profiler/jitnamer.h"
 #include "profiler/kallsyms.h"
 #include "profiler/namer.h"
 #include "profiler/parse.h"
@@ -126,7 +127,10 @@ static void take_jobs(struct drain *d)
 	while ((job = unwinder_pop(d->unwinder))) {
 		take_build_ids(d, job);
 		if (job->kind == JOB_NAMES) {
-			namer_take(d->namer, job);
+			if (job->names.of_code)
+				jitnamer_take(d->jitnamer, job);
+			else
+				namer_take(d->namer, job);
 			continue;
 		}
 		held = completer_take(d->completer, job);
@@ -161,8 +165,10 @@ void drain_round(struct drain *d, uint64_t cut_ns, uint64_t now_ns)
 			completer_applied(d->completer, record);
 	}
 	drain_rings(d, cut_ns);
-	if (d->namer)
+	if (d->namer) {
 		namer_tick(d->namer, now_ns);
+		jitnamer_tick(d->jitnamer, now_ns);
+	}
 	procmap_tick(d->procmap, cut_ns);
 	if (++d->rounds_in_generation > ROUNDS_PER_GENERATION && stacks_filling(d->stacks)) {
 		sampler_next_generation(d->sampler);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct completer;
+struct jitnamer;
 struct kallsyms;
 struct namer;
 struct procmap;
@@ -21,7 +22,7 @@ struct unwinder;
  * @cpus: CPU numbers are below this
  * @unwinder: NULL where nothing is asked for
  * @completer: NULL where the walker has no tables
- * @namer: NULL where functions stay without names
+ * @namer, @jitnamer: NULL where functions stay without names
  * @snapshots: by CPU, the snapshot that waits for its sample, or NULL
  * @limits: room for one position per CPU
  * @invalid: counts ring records that were not valid
@@ -37,6 +38,7 @@ struct drain {
 	struct unwinder *unwinder;
 	struct completer *completer;
 	struct namer *namer;
+	struct jitnamer *jitnamer;
 	struct unwind_job **snapshots;
 	uint32_t cpus;
 	unsigned long *limits;

@@ -534,10 +534,10 @@ int jail_names(struct jail *j, uint32_t file, const uint64_t *offsets, uint32_t 
 	return ask_names(j, JAIL_NAMES, part(&r, sizeof(r)), -1, offsets, count, ret);
 }
 
-int jail_jit(struct jail *j, enum jail_jit kind, int fd, const uint64_t *addresses, uint32_t count,
-	     struct jail_names *ret)
+int jail_jit(struct jail *j, enum jail_jit kind, int fd, uint64_t before, const uint64_t *addresses,
+	     uint32_t count, struct jail_names *ret)
 {
-	struct jail_jit_request r = { .kind = kind, .count = count };
+	struct jail_jit_request r = { .kind = kind, .count = count, .before = before };
 
 	if (fd < 0 || !count || count > JAIL_NAMES_MAX)
 		return -EINVAL;

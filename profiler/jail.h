@@ -143,13 +143,15 @@ int jail_names(struct jail *j, uint32_t file, const uint64_t *offsets, uint32_t 
 /**
  * jail_jit() - functions at addresses of code made at run time, by the map of its maker.
  * @fd: the map, open for reading; stays the caller's
+ * @before: a size of the map, in bytes: names that have changed since are JAIL_CHANGED; or
+ * UINT64_MAX
  * @addresses: ascending, no two alike
  * @count: 1 to JAIL_NAMES_MAX
  *
  * Return: 0 or as above.
  */
-int jail_jit(struct jail *j, enum jail_jit kind, int fd, const uint64_t *addresses, uint32_t count,
-	     struct jail_names *ret);
+int jail_jit(struct jail *j, enum jail_jit kind, int fd, uint64_t before, const uint64_t *addresses,
+	     uint32_t count, struct jail_names *ret);
 
 /** jail_forget() - a file's id will not be used any more. Does not start a jail for it. */
 int jail_forget(struct jail *j, uint32_t file);

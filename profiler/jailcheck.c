@@ -146,7 +146,8 @@ static bool good_stretches(const struct jail_stretch *s, uint32_t count, const c
 	for (uint32_t i = 0; i < count; i++) {
 		if (s[i].reserved || s[i].start >= s[i].end || (i && s[i].start < s[i - 1].end))
 			return false;
-		if (s[i].name != JAIL_NO_NAME && (s[i].name >= text_bytes || !text[s[i].name]))
+		if (s[i].name != JAIL_NO_NAME && s[i].name != JAIL_CHANGED &&
+		    (s[i].name >= text_bytes || !text[s[i].name]))
 			return false;
 	}
 	return true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * name_job.c - what the unwinder thread does for a JOB_NAMES: opens the file, or the map that the
- * maker of code at run time has written, and asks the jail which functions places in it are in.
+ * name_job.c - asks the jail which functions places are in, of a file, or by the map that the maker
+ * of code at run time has written. It is made by the drain thread and done by the unwinder thread.
  */
 #include "profiler/name_job.h"
 
@@ -11,72 +11,78 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "profiler/place_set.h"
 #include "stream.pb-c.h"
 
-/* Appends an answer to what the job has; false without memory. */
-static bool take_names(struct unwind_names *n, const struct jail_names *answer)
+struct unwind_job *name_job_new(uint32_t pid, const struct unwind_source *source, const char *path,
+				struct place_set *places)
 {
+	size_t path_bytes = strlen(path) + 1, place_bytes;
+	uint32_t count;
+	struct unwind_job *job;
+
+	place_set_sort(places);
+	count = places->count < JAIL_NAMES_MAX ? places->count : JAIL_NAMES_MAX;
+	place_bytes = count * sizeof(*places->place);
+	job = unwind_job_new(JOB_NAMES, 1, (uint32_t)path_bytes, (uint32_t)place_bytes);
+	if (!job)
+		return NULL;
+	job->pid = pid;
+	job->source[0] = *source;
+	job->source[0].path = 0;
+	memcpy(job->texts, path, path_bytes);
+	job->names.places = count;
+	job->names.place = (uint64_t *)(void *)job->stack;
+	if (count)
+		memcpy(job->names.place, places->place, place_bytes);
+	return job;
+}
+
+void name_job_put_back(const struct unwind_job *job, struct place_set *places)
+{
+	for (uint32_t i = job->names.answered; i < job->names.places; i++)
+		(void)place_set_add(places, job->names.place[i]);
+}
+
+static bool is_text(uint32_t name)
+{
+	return name != JAIL_NO_NAME && name != JAIL_CHANGED;
+}
+
+/* The answer is the jail's until the next question. */
+static int copy_answer(struct unwind_names *n, const struct jail_names *answer)
+{
+	const struct jail_stretch *last = &answer->stretches[answer->count - 1];
 	uint32_t text_bytes = 0;
-	struct jail_stretch *stretch;
-	char *texts;
 
 	for (uint32_t i = 0; i < answer->count; i++) {
 		uint32_t name = answer->stretches[i].name;
-		uint32_t end = name == JAIL_NO_NAME
-				       ? 0
-				       : name + (uint32_t)strlen(answer->texts + name) + 1;
+		uint32_t end =
+			is_text(name) ? name + (uint32_t)strlen(answer->texts + name) + 1 : 0;
 
 		text_bytes = end > text_bytes ? end : text_bytes;
 	}
-	stretch = realloc(n->stretch, (n->stretches + answer->count) * sizeof(*stretch));
-	n->stretch = stretch ? stretch : n->stretch;
-	texts = stretch ? realloc(n->texts, n->text_bytes + text_bytes + 1) : NULL;
-	if (!texts)
-		return false;
-	n->texts = texts;
-	memcpy(texts + n->text_bytes, answer->texts, text_bytes);
-	for (uint32_t i = 0; i < answer->count; i++) {
-		stretch[n->stretches] = answer->stretches[i];
-		if (stretch[n->stretches].name != JAIL_NO_NAME)
-			stretch[n->stretches].name += n->text_bytes;
-		n->stretches++;
-	}
-	n->text_bytes += text_bytes;
-	return true;
-}
-
-/* One question, by the map @fd if there is one, else of the file @id. */
-static int ask_names(struct jail *jail, const struct unwind_job *job, uint32_t id, int fd,
-		     uint32_t next, struct jail_names *ret)
-{
-	const struct unwind_names *n = &job->names;
-	uint32_t left = n->places - next;
-	uint32_t count = left < JAIL_NAMES_MAX ? left : JAIL_NAMES_MAX;
-
-	if (fd < 0)
-		return jail_names(jail, id, n->place + next, count, ret);
-	return jail_jit(jail,
-			job->source[0].kind == MAPPED_ANON ? JAIL_JIT_PERF_MAP : JAIL_JIT_DUMP, fd,
-			n->place + next, count, ret);
-}
-
-/* Asks until all places are answered; texts of one answer are limited. */
-static int ask_all_names(struct jail *jail, struct unwind_job *job, uint32_t id, int fd)
-{
-	struct unwind_names *n = &job->names;
-	struct jail_names answer;
-
-	for (uint32_t next = 0; next < n->places;) {
-		int error = ask_names(jail, job, id, fd, next, &answer);
-
-		if (error)
-			return error;
-		if (!take_names(n, &answer))
-			return -ENOMEM;
-		while (next < n->places && n->place[next] < answer.stretches[answer.count - 1].end)
-			next++;
-	}
+	n->stretch = malloc(answer->count * sizeof(*n->stretch));
+	n->texts = malloc(text_bytes + 1);
+	if (!n->stretch || !n->texts)
+		return -ENOMEM;
+	memcpy(n->stretch, answer->stretches, answer->count * sizeof(*n->stretch));
+	memcpy(n->texts, answer->texts, text_bytes);
+	n->stretches = answer->count;
+	n->text_bytes = text_bytes;
+	while (n->answered < n->places && n->place[n->answered] < last->end)
+		n->answered++;
 	return 0;
+}
+
+/* Of another file than the map was before nothing is known from before. */
+static uint64_t known_before(const struct unwind_names *n)
+{
+	const struct jitfile_state *before = &n->before, *now = &n->map;
+	bool same = before->inode == now->inode && before->device == now->device &&
+		    before->size <= now->size;
+
+	return same || !before->inode ? before->size : UINT64_MAX;
 }
 
 static int open_perf_map(struct unwind_names *n)
@@ -109,29 +115,37 @@ static int open_jitdump(struct unwind_job *job)
 /* Of code made at run time. */
 static int name_code(struct jail *jail, struct unwind_job *job)
 {
-	int fd =
-		job->source[0].kind == MAPPED_ANON ? open_perf_map(&job->names) : open_jitdump(job);
-	int error;
+	bool is_dump = job->source[0].kind != MAPPED_ANON;
+	struct unwind_names *n = &job->names;
+	int fd = is_dump ? open_jitdump(job) : open_perf_map(n);
+	struct jail_names answer;
+	int error = 0;
 
 	if (fd < 0)
 		return fd;
-	error = ask_all_names(jail, job, JAIL_FILE_NONE, fd);
+	if (n->places)
+		error = jail_jit(jail, is_dump ? JAIL_JIT_DUMP : JAIL_JIT_PERF_MAP, fd,
+				 known_before(n), n->place, n->places, &answer);
 	close(fd);
-	return error;
+	return error || !n->places ? error : copy_answer(n, &answer);
 }
 
 static int name_file(struct jail *jail, struct known_files *files, struct unwind_job *job)
 {
 	struct known_file *f = known_files_get(files, job, &job->source[0]);
+	struct unwind_names *n = &job->names;
+	struct jail_names answer;
 	int error;
 
 	if (f->refused)
 		return -ENOEXEC;
-	error = ask_all_names(jail, job, f->id, -1);
-	if (error != -ENOENT)
-		return error;
-	error = known_files_send(files, job, &job->source[0], f);
-	return error ? error : ask_all_names(jail, job, f->id, -1);
+	error = jail_names(jail, f->id, n->place, n->places, &answer);
+	if (error == -ENOENT) {
+		error = known_files_send(files, job, &job->source[0], f);
+		if (!error)
+			error = jail_names(jail, f->id, n->place, n->places, &answer);
+	}
+	return error ? error : copy_answer(n, &answer);
 }
 
 void name_job_do(struct jail *jail, struct known_files *files, struct unwind_job *job)
@@ -139,15 +153,31 @@ void name_job_do(struct jail *jail, struct known_files *files, struct unwind_job
 	struct unwind_names *n = &job->names;
 	int error = n->of_code ? name_code(jail, job) : name_file(jail, files, job);
 
-	if (error == -EPERM && jail_obstacle(jail)) {
-		n->unknown = PROFILER__NAMES__UNKNOWN__HAS_NAME; /* nothing is known of it */
-		n->hopeless = true;
-	} else if (known_files_hopeless(error)) {
+	switch (-error) {
+	case 0:
+	case EAGAIN: /* the jail pauses; as the rest, this passes */
+	case ENOMEM:
+	case EMFILE:
+		break;
+	case ETIMEDOUT: /* perhaps the disk: what was read is in memory the next time */
+		n->timed_out = true;
+		break;
+	case EPERM:
+		n->lasting = jail_obstacle(jail) != NULL;
+		if (!n->lasting)
+			n->unknown = n->of_code ? PROFILER__NAMES__UNKNOWN__NO_MAP
+						: PROFILER__NAMES__UNKNOWN__NO_FILE;
+		break;
+	case ENOEXEC:
 		n->unknown = PROFILER__NAMES__UNKNOWN__BAD_FILE;
-		n->hopeless = !n->of_code; /* a map may be better when it is complete */
-	} else if (error == -ENOMEM || error == -EAGAIN || error == -EMFILE) {
-		n->unknown = PROFILER__NAMES__UNKNOWN__NO_ROOM;
-	} else if (error) {
+		n->lasting = jail_refusal(jail) != JAIL_TOO_LARGE; /* too much for these places */
+		break;
+	case EPIPE:
+	case EPROTO:
+		n->unknown = PROFILER__NAMES__UNKNOWN__BAD_FILE;
+		n->lasting = true;
+		break;
+	default:
 		n->unknown = n->of_code ? PROFILER__NAMES__UNKNOWN__NO_MAP
 					: PROFILER__NAMES__UNKNOWN__NO_FILE;
 	}

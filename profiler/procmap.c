@@ -356,6 +356,7 @@ static void apply_comm(struct procmap *pm, const struct sideband_record *r)
 		image_put(pm->table.images, p->process.image);
 		p->process.image = image_new(pm->table.images);
 		p->asked = false;
+		proctable_renew(&pm->table, p);
 	}
 	proctable_rename_thread(&pm->table, thread, r->comm.name);
 	if (r->tid == r->pid) {
@@ -519,7 +520,7 @@ static void inherit_cgroup(struct procmap *pm, struct proc_entry *p)
 	if (!ancestor->process.cgroup)
 		return;
 	pm->stats.who_inherited++;
-	proctable_place(&pm->table, p, cgroup_get(ancestor->process.cgroup), 0);
+	proctable_place(&pm->table, p, cgroup_get(ancestor->process.cgroup), p->process.inner_pid);
 }
 
 static void learn_who(struct procmap *pm, struct proc_entry *p)

@@ -179,7 +179,7 @@ static void renew_thread(struct proctable *t, struct thread_entry *thread)
 }
 
 /* What the stream says of a process is not right any more. */
-static void renew_process(struct proctable *t, struct proc_entry *p)
+void proctable_renew(struct proctable *t, struct proc_entry *p)
 {
 	p->process.serial = ++t->last_serial;
 	p->process.stream_id = 0;
@@ -194,7 +194,7 @@ void proctable_rename(struct proctable *t, struct proc_entry *p, const char *com
 	if (strncmp(p->process.comm, comm, PROCMAP_COMM_SIZE - 1) == 0)
 		return;
 	copy_comm(p->process.comm, comm);
-	renew_process(t, p);
+	proctable_renew(t, p);
 }
 
 void proctable_place(struct proctable *t, struct proc_entry *p, struct cgroup *cgroup,
@@ -206,7 +206,7 @@ void proctable_place(struct proctable *t, struct proc_entry *p, struct cgroup *c
 	p->process.cgroup = cgroup;
 	p->process.inner_pid = inner_pid;
 	if (!same)
-		renew_process(t, p);
+		proctable_renew(t, p);
 }
 
 void proctable_rename_thread(struct proctable *t, struct thread_entry *thread, const char *comm)

@@ -97,6 +97,10 @@ void proctable_rename(struct proctable *t, struct proc_entry *p, const char *com
 /** proctable_rename_thread() - name of a thread. */
 void proctable_rename_thread(struct proctable *t, struct thread_entry *thread, const char *comm);
 
+/** proctable_renew() - it is another program from now on: a new serial, and nothing of it in the
+ * stream */
+void proctable_renew(struct proctable *t, struct proc_entry *p);
+
 /**
  * proctable_place() - cgroup and inner pid of a process.
  * @cgroup: reference that the process takes over

@@ -23,7 +23,7 @@
 #define CUT_MARGIN_NS	(2 * MS)    /* what is older than this is in the buffers, on every CPU */
 #define PACKET_AGE_NS	(250 * MS)  /* a packet closes at this age */
 #define SECOND_NS	(1000 * MS) /* ledger, hotplug, progress */
-#define ANSWERS_WAIT_MS 2000	    /* for the last snapshots and names */
+#define ANSWERS_WAIT_MS 2000	    /* for the last snapshots, and again for names */
 #define EPOCH_NS	(5000 * MS) /* any suffix of the stream decodes after at most this */
 
 uint64_t recorder_now_ns(void)
@@ -222,16 +222,25 @@ static void wait_for_writer(struct recorder *r)
 }
 
 /* Sampling is off; every answer comes back, at the latest when the jail's time is over. */
-static bool waits_for_answers(struct recorder *r)
+static void wait_for_stacks(struct recorder *r)
 {
-	bool named = !r->namer || namer_finish(r->namer);
-
-	return !named || (r->completer && completer_holds(r->completer));
+	for (int ms = 0; r->completer && completer_holds(r->completer) && ms < ANSWERS_WAIT_MS;
+	     ms++) {
+		sleep_ms(1);
+		drain_round(&r->drain, UINT64_MAX, recorder_now_ns());
+	}
 }
 
-static void wait_for_answers(struct recorder *r)
+static bool waits_for_names(struct recorder *r)
 {
-	for (int ms = 0; waits_for_answers(r) && ms < ANSWERS_WAIT_MS; ms++) {
+	bool named = namer_finish(r->namer);
+
+	return !jitnamer_finish(r->jitnamer) || !named;
+}
+
+static void wait_for_names(struct recorder *r)
+{
+	for (int ms = 0; r->namer && waits_for_names(r) && ms < ANSWERS_WAIT_MS; ms++) {
 		drain_round(&r->drain, UINT64_MAX, recorder_now_ns());
 		sleep_ms(1);
 	}
@@ -265,7 +274,8 @@ static int finish(struct recorder *r)
 	command_terminate(&r->command);
 	wait_for_writer(r);
 	drain_round(&r->drain, UINT64_MAX, recorder_now_ns());
-	wait_for_answers(r);
+	wait_for_stacks(r);
+	wait_for_names(r);
 	stream_flush(r->stream, NULL);
 	wait_for_writer(r);
 	whole = handoff_empty(r->handoff) && account_write(r, true);
@@ -337,12 +347,14 @@ bool record_wait(struct recorder *r, int timeout_ms)
 	unwinder_stop(r->unwinder);
 	completer_close(r->completer);
 	namer_close(r->namer);
+	jitnamer_close(r->jitnamer);
 	sampler_free(r->sampler);
 	sideband_free(r->sideband);
 	r->session = NULL;
 	r->unwinder = NULL;
 	r->completer = NULL;
 	r->namer = NULL;
+	r->jitnamer = NULL;
 	r->sampler = NULL;
 	r->sideband = NULL;
 	if (timeout_ms < 0)

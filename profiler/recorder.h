@@ -15,6 +15,7 @@
 #include "profiler/drain.h"
 #include "profiler/handoff.h"
 #include "profiler/header.h"
+#include "profiler/jitnamer.h"
 #include "profiler/kallsyms.h"
 #include "profiler/namer.h"
 #include "profiler/output.h"
@@ -59,7 +60,8 @@ struct recorder {
 	struct unwinder *unwinder;   /* NULL when neither names nor tables are asked for */
 	int unwinder_fd;	     /* readable when something is back */
 	struct completer *completer; /* NULL without unwind tables */
-	struct namer *namer;	     /* NULL without names */
+	struct namer *namer;	     /* NULL without names, as the next */
+	struct jitnamer *jitnamer;
 	bool obstacle_said;
 	bool hurry; /* what came just now is wanted soon */
 	struct stacks *stacks;

@@ -17,6 +17,7 @@
 #include "profiler/calltree.h"
 #include "profiler/cgroups.h"
 #include "profiler/completer.h"
+#include "profiler/jitnamer.h"
 #include "profiler/kallsyms.h"
 #include "profiler/namer.h"
 #include "profiler/procmap.h"
@@ -137,10 +138,11 @@ static uint32_t anon_mapping(struct resolver *r, const struct process *process,
 		.file_offset = region->file_offset,
 		.size = region->size,
 		.process = process ? process->stream_id : 0,
-		.generation = process && r->namer ? namer_generation(r->namer, process) : 0,
+		.generation =
+			process && r->jitnamer ? jitnamer_generation(r->jitnamer, process) : 0,
 	};
 	uint64_t serial = process ? process->serial : 0;
-	size_t i = (serial ^ (uintptr_t)region / sizeof(*region)) % RESOLVE_ANON;
+	size_t i = (serial * 31 + (uintptr_t)region / sizeof(*region)) % RESOLVE_ANON;
 
 	if (r->anon[i].epoch != r->epoch || r->anon[i].process != serial ||
 	    r->anon[i].region != region || r->anon[i].generation != m.generation) {
@@ -170,10 +172,10 @@ static void ask_name(struct resolver *r, const struct user_space *u, const struc
 	if (!frame || r->asked[frame - 1] & bit)
 		return;
 	r->asked[frame - 1] |= bit;
-	if (m->region->file->kind != MAPPED_ANON)
-		namer_file(r->namer, u->pid, m, mapping, inside - m->start + m->file_offset);
+	if (mapping_kind(m->region->file->kind) != PROFILER__MAPPING__KIND__ANON)
+		namer_place(r->namer, u->pid, m, mapping, inside - m->start + m->file_offset);
 	else if (u->process)
-		namer_code(r->namer, u->process, mapping, inside);
+		jitnamer_place(r->jitnamer, u->process, mapping, inside);
 }
 
 /* The frame of a user address. */
@@ -187,7 +189,7 @@ static uint32_t user_frame(struct resolver *r, const struct user_space *u, uint6
 
 	if (!m) {
 		id = special_mapping(r, &r->unknown_mapping, PROFILER__MAPPING__KIND__UNKNOWN, "");
-	} else if (m->region->file->kind == MAPPED_ANON) {
+	} else if (mapping_kind(m->region->file->kind) == PROFILER__MAPPING__KIND__ANON) {
 		id = anon_mapping(r, u->process, m->region);
 	} else {
 		id = region_mapping(r, m->region);
@@ -271,8 +273,9 @@ static uint64_t address_space(const struct resolver *r, const struct process *pr
 	if (id == KERNEL_IMAGE || !process->image->has_anon)
 		return id;
 	/* All three count from 1. A generation is never used by two processes. */
-	return id | (uint64_t)(r->namer ? namer_generation(r->namer, process) : process->serial)
-			    << 40;
+	return id |
+	       (uint64_t)(r->jitnamer ? jitnamer_generation(r->jitnamer, process) : process->serial)
+		       << 40;
 }
 
 /*

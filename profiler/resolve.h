@@ -11,6 +11,7 @@
 
 struct completer;
 struct held_sample;
+struct jitnamer;
 struct kallsyms;
 struct namer;
 struct procmap;
@@ -18,7 +19,7 @@ struct stacks;
 struct stream;
 struct unwind_job;
 
-#define RESOLVE_ANON 64
+#define RESOLVE_ANON 256
 
 /* Of a frame: the namer was told of it as a leaf, and as a return address. */
 #define RESOLVE_ASKED_LEAF   1
@@ -28,7 +29,7 @@ struct unwind_job;
  * struct resolver - what resolving needs, all of it the caller's
  * @kallsyms: NULL when the kernel hides its symbols
  * @completer: NULL where the walker has no tables
- * @namer: NULL where functions stay without names
+ * @namer, @jitnamer: NULL where functions stay without names
  * @kernel_addresses: offsets of kernel frames are raw addresses
  * @unresolved: counts stacks given up because nothing was known of them or a table was full
  * @outcomes: counts samples with a user stack, by STACK_HOW() and STACK_END() of it
@@ -42,6 +43,7 @@ struct resolver {
 	struct stream *stream;
 	struct completer *completer;
 	struct namer *namer;
+	struct jitnamer *jitnamer;
 	bool kernel_addresses;
 	uint64_t unresolved;
 	uint64_t outcomes[STACK_HOWS][STACK_ENDS];

@@ -167,7 +167,9 @@ static int open_unwinder(struct recorder *r)
 		error = completer_open(&r->completer, r->sampler, r->procmap, r->unwinder,
 				       r->plan.cpu_limit, r->plan.n_events);
 	if (!error && !r->options->no_names)
-		error = namer_open(&r->namer, r->unwinder, r->stream, r->procmap);
+		error = namer_open(&r->namer, r->unwinder, r->stream);
+	if (!error && r->namer)
+		error = jitnamer_open(&r->jitnamer, r->unwinder, r->stream, r->procmap);
 	return error ? error : setup_watch(r, r->unwinder_fd, EPOLLIN);
 }
 
@@ -205,6 +207,7 @@ static void connect_stages(struct recorder *r)
 		.stream = r->stream,
 		.completer = r->completer,
 		.namer = r->namer,
+		.jitnamer = r->jitnamer,
 		.kernel_addresses = r->options->kernel_addresses,
 	};
 	r->drain.sampler = r->sampler;
@@ -216,6 +219,7 @@ static void connect_stages(struct recorder *r)
 	r->drain.unwinder = r->unwinder;
 	r->drain.completer = r->completer;
 	r->drain.namer = r->namer;
+	r->drain.jitnamer = r->jitnamer;
 	r->drain.cpus = r->plan.cpu_limit;
 }
 
@@ -328,6 +332,7 @@ void record_close(struct recorder *r)
 	unwinder_stop(r->unwinder);
 	completer_close(r->completer);
 	namer_close(r->namer);
+	jitnamer_close(r->jitnamer);
 	sampler_free(r->sampler);
 	sideband_free(r->sideband);
 	procmap_free(r->procmap);

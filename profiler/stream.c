@@ -257,8 +257,10 @@ static size_t packet_size(const struct stream *st)
 
 bool stream_name(struct stream *st, const struct stream_name *name)
 {
-	uint32_t function = name->function ? stream_string(st, name->function) : 0;
+	uint32_t function = 0;
 
+	if (name->function && !string_table_crowded(st->strings))
+		function = stream_string(st, name->function);
 	if (name->function && !function)
 		return false;
 	name_table_add(&st->names, name->mapping, name->start, name->end, function, name->unknown);

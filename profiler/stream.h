@@ -93,7 +93,8 @@ uint32_t stream_mapping(struct stream *st, const struct stream_mapping *m);
 /**
  * stream_name() - say what code is
  *
- * Goes with the packet that is being filled. Returns false when the epoch's strings are full.
+ * Goes with the packet that is being filled. Returns false when the epoch has too many strings
+ * already: names leave room for paths and the names of processes.
  */
 bool stream_name(struct stream *st, const struct stream_name *name);
 

@@ -94,6 +94,11 @@ uint32_t string_table_id(struct string_table *s, const char *value, size_t bytes
 	return s->count;
 }
 
+bool string_table_crowded(const struct string_table *s)
+{
+	return s->count > STRINGS_MAX / 4 * 3 || s->text_bytes > TEXT_BYTES_MAX / 4 * 3;
+}
+
 void string_table_encode(struct string_table *s, struct buffer *out)
 {
 	if (s->encoded == s->count)

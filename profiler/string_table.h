@@ -3,6 +3,7 @@
 #ifndef PROFILER_STRING_TABLE_H
 #define PROFILER_STRING_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@ void string_table_free(struct string_table *s);
  * Returns its id from 1, or 0 for the empty string and when the table is full.
  */
 uint32_t string_table_id(struct string_table *s, const char *value, size_t bytes);
+
+/** string_table_crowded() - three quarters of a table are in use: the rest is for what has to be */
+bool string_table_crowded(const struct string_table *s);
 
 /** string_table_encode() - append field `strings` of message Definitions: those new since last time
  */

@@ -50,10 +50,14 @@ struct unwind_source {
  * @place: offsets, or addresses in memory without a file; ascending, no two alike
  * @of_code: the source is what the maker of code at run time has written: a jitdump, or of kind
  * MAPPED_ANON: the perf map of @process, or if there is none of @parent, where that is not all 0
+ * @before: the map as it was when the first of the places was met, or sooner: names that have
+ * changed since are JAIL_CHANGED; all 0: there was none
  * @map: which map it was, all 0 for none; also asked for without any place
- * @unknown: PROFILER__NAMES__UNKNOWN__*, why there are no stretches
- * @hopeless: and that is how it stays
- * @stretch: some of the places, as in jailwire.h; sorted; allocated with the answer, as @texts
+ * @answered: places that have their answer; for the others ask again, unless there is an @unknown
+ * @unknown: PROFILER__NAMES__UNKNOWN__*, why there is no answer
+ * @lasting: nor will there be another time
+ * @timed_out: it took the jail too long
+ * @stretch: of the places that are answered, as in jailwire.h; allocated with the answer, as @texts
  */
 struct unwind_names {
 	uint64_t *place;
@@ -62,9 +66,12 @@ struct unwind_names {
 	bool of_code;
 	struct jitfile_process process;
 	struct jitfile_process parent;
+	struct jitfile_state before;
 	struct jitfile_state map;
+	uint32_t answered;
 	uint32_t unknown;
-	bool hopeless;
+	bool lasting;
+	bool timed_out;
 	struct jail_stretch *stretch;
 	char *texts;
 	uint32_t text_bytes;

@@ -29,9 +29,8 @@ struct job {
 	size_t count;
 	struct walk walk;
 	size_t left;	/* queries without an answer */
-	uint64_t *unit; /* offsets of units' DIEs that have addresses in question... */
-	size_t units;	/* and behind them those that do not say which addresses they have */
-	size_t with_ranges;
+	uint64_t *unit; /* offsets of DIEs of units to be worked off */
+	size_t units;
 	size_t room;
 	size_t decoded_bytes;
 };
@@ -308,20 +307,22 @@ static int work_off(struct job *j, uint64_t offset, bool has_ranges)
 	return err == -ENOMEM ? err : answer_unit(j, &unit, has_ranges);
 }
 
-static int work_off_all(struct job *j)
+/* Works off the units for which is_asked() gives @wanted. */
+static int work_off_all(struct job *j, int wanted)
 {
-	int err = find_units(j, 1);
+	int err;
 
-	j->with_ranges = j->units;
+	j->units = 0;
+	err = find_units(j, wanted);
 	for (size_t i = 0; !err && i < j->units && j->left && j->walk.budget; i++) {
-		err = work_off(j, j->unit[i], i < j->with_ranges);
-		if (!err && j->decoded_bytes > DECODED_BYTES_MAX) {
-			j->decoded_bytes = 0;
-			if (dwarf_file_forget(j->file))
-				return 0;
+		err = work_off(j, j->unit[i], wanted == 1);
+		if (err || j->decoded_bytes <= DECODED_BYTES_MAX)
+			continue;
+		j->decoded_bytes = 0;
+		if (dwarf_file_forget(j->file)) {
+			j->left = 0; /* no DWARF any more */
+			break;
 		}
-		if (!err && i + 1 == j->with_ranges && j->left)
-			err = find_units(j, -ENODATA);
 	}
 	return err;
 }
@@ -346,7 +347,9 @@ int dwarf_answer(struct dwarf_file *f, struct frame_pool *pool, uint64_t first_c
 	int err = -ENOMEM;
 
 	if (job.walk.scope_of)
-		err = work_off_all(&job);
+		err = work_off_all(&job, 1);
+	if (!err && job.left)
+		err = work_off_all(&job, -ENODATA);
 	free(job.unit);
 	free(job.walk.scope);
 	free(job.walk.scope_of);

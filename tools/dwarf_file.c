@@ -83,15 +83,32 @@ static int begin(struct dwarf_elf *e)
 	return e->dwarf ? end_strings(e) : -ENOENT;
 }
 
-/* Takes @fd over. Not mapped: libdw uncompresses most debug files into memory as a whole. */
+static bool is_compressed(Elf_Scn *section)
+{
+	GElf_Shdr header;
+
+	return gelf_getshdr(section, &header) && header.sh_flags & SHF_COMPRESSED;
+}
+
+/*
+ * Takes @fd over. What is compressed comes into memory as a whole anyway, so there it is not
+ * mapped as well.
+ */
 static int open_elf(struct dwarf_elf *e, int fd)
 {
+	Elf_Scn *info = NULL;
 	int err = -ENOENT;
 
 	*e = (struct dwarf_elf){ .fd = fd };
 	if (fd >= 0)
+		e->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (e->elf)
+		info = find_section(e->elf, "debug_info");
+	if (info && is_compressed(info)) {
+		elf_end(e->elf);
 		e->elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (e->elf && find_section(e->elf, "debug_info"))
+	}
+	if (info && e->elf)
 		err = begin(e);
 	if (err)
 		close_elf(e);

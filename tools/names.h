@@ -28,6 +28,7 @@ enum name_unknown {
 	UNKNOWN_BAD_FILE,
 	UNKNOWN_NO_MAP,
 	UNKNOWN_NO_ROOM,
+	UNKNOWN_CHANGED,
 	UNKNOWN_UNTOLD, /* a reason that we do not know */
 	/* as it turned out here */
 	UNKNOWN_NOT_HERE,    /* not in the stream, and the file is not on this machine */

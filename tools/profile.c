@@ -156,13 +156,17 @@ static int make_mapping(struct profile *p, const struct tables *t, const struct 
 	struct profile_file file = { .generation = m->generation, .kind = m->kind };
 	struct profile_mapping key = { .file_offset = m->file_offset, .size = m->size };
 	struct profile_mapping *mapping;
+	const char *path_text;
+	uint32_t path = 0;
 	size_t bytes;
-	const char *path = tables_string(t, m->path, &bytes);
 	int err = 0;
 
+	path_text = tables_string(t, m->path, &bytes);
 	key.is_orphan = !find_owner(t, m, &file);
-	if (path)
-		err = strtab_get(&p->strings, path, bytes, &file.path);
+	if (path_text)
+		err = strtab_get(&p->strings, path_text, bytes, &path);
+	/* A process's memory without a file is one, whatever its parts are called. */
+	file.path = m->kind == PROFILER__MAPPING__KIND__ANON ? 0 : path;
 	if (!err && m->build_id_bytes)
 		err = strtab_get(&p->strings, (const char *)m->build_id, m->build_id_bytes,
 				 &file.build_id);
@@ -174,7 +178,7 @@ static int make_mapping(struct profile *p, const struct tables *t, const struct 
 		return err;
 	mapping = idmap_at(&p->mappings, *ret_id);
 	mapping->kind = file.kind;
-	mapping->path = file.path;
+	mapping->path = path;
 	mapping->build_id = file.build_id;
 	return name_mapping(p, *ret_id);
 }

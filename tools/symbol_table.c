@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Symbols within another, labels of assembly for instance, that are looked past to find it. */
+#define NESTED_MAX 10000
+
 static int compare_symbols(const void *a, const void *b)
 {
 	const struct symbol *x = a;
@@ -136,9 +139,10 @@ static bool same_section(const struct symbols *s, const struct symbol *symbol, u
 const struct symbol *symbols_find(const struct symbols *s, uint64_t address)
 {
 	size_t before = symbols_before(s, address);
+	size_t last = before > NESTED_MAX ? before - NESTED_MAX : 0;
 	const struct symbol *best = NULL;
 
-	for (size_t i = before; i-- && s->symbol[i].furthest > address;) {
+	for (size_t i = before; i-- > last && s->symbol[i].furthest > address;) {
 		const struct symbol *symbol = &s->symbol[i];
 
 		if (best && symbol->start != best->start)

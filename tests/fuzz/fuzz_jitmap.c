@@ -13,6 +13,7 @@
 
 #define PLACES 64
 #define ALONE  4
+#define BEFORE 256
 
 static struct perfmap perfmap;
 static struct jitdump jitdump;
@@ -22,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int ask(int fd, bool dump, const uint64_t *places, uint32_t count, struct name_answer *ret)
 {
-	return dump ? jitdump_names(&jitdump, fd, places, count, ret)
-		    : perfmap_names(&perfmap, fd, places, count, ret);
+	return dump ? jitdump_names(&jitdump, fd, BEFORE, places, count, ret)
+		    : perfmap_names(&perfmap, fd, BEFORE, places, count, ret);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -23,7 +23,7 @@ static inline bool names_keep_promises(const struct name_answer *a, const uint64
 			return false;
 		while (next < count && places[next] < s->end)
 			next++;
-		if (s->name == JAIL_NO_NAME)
+		if (s->name == JAIL_NO_NAME || s->name == JAIL_CHANGED)
 			continue;
 		if (s->name >= a->text_bytes || !a->text[s->name] ||
 		    strlen(a->text + s->name) >= JAIL_NAME_BYTES_MAX)
@@ -46,9 +46,11 @@ static inline bool names_are_equal(const struct name_answer *alone, const struct
 	if (!b)
 		return true; /* of an answer that was full before it */
 	if (a->start != b->start || a->end != b->end ||
-	    (a->name == JAIL_NO_NAME) != (b->name == JAIL_NO_NAME))
+	    (a->name == JAIL_NO_NAME) != (b->name == JAIL_NO_NAME) ||
+	    (a->name == JAIL_CHANGED) != (b->name == JAIL_CHANGED))
 		return false;
-	return a->name == JAIL_NO_NAME || strcmp(alone->text + a->name, all->text + b->name) == 0;
+	return a->name == JAIL_NO_NAME || a->name == JAIL_CHANGED ||
+	       strcmp(alone->text + a->name, all->text + b->name) == 0;
 }
 
 #endif /* PROFILER_NAMES_PROMISES_H */

@@ -230,9 +230,9 @@ def stubs(run):
     return f"{run.copy('plt_stubs', 'stubs')} -d {run.seconds}"
 
 
-def jit(name, mode):
+def jit(name, mode, times=1):
     def setup(run):
-        return f"{run.copy(name, 'handjit')} {run.seconds} {mode} {run.folder}"
+        return f"{run.copy(name, 'handjit')} {times * run.seconds} {mode} {run.folder}"
     return setup
 
 
@@ -340,8 +340,9 @@ TURNS = chain("plugin_a", "host_first plugin_enter") + chain("plugin_b", "host_s
 JIT = ["phase_first jit_first", "phase_second jit_second", "phase_moved jit_first"]
 
 
-def jit_kind(name, title, mode, **options):
-    return Kind(title, name, jit(name, mode), JIT, files=ANON, context=rf".*/{name}", **options)
+def jit_kind(name, title, mode, times=1, **options):
+    return Kind(title, name, jit(name, mode, times), JIT, files=ANON, context=rf".*/{name}",
+                **options)
 
 
 KINDS = [
@@ -382,9 +383,10 @@ KINDS = [
     jit_kind("jit_map", "JIT, perf map", "map", shares={"jit_first": 1, "jit_second": 1}),
     jit_kind("jit_map_0x", "JIT, perf map with 0x", "map-0x"),
     jit_kind("jit_late", "JIT, map written late", "late", least=0.4),
-    jit_kind("jit_moved", "JIT, code moved, place reused", "moved", least=0.5),
-    jit_kind("jit_reused", "JIT, other code in its place", "reused", least=0.4),
-    jit_kind("jit_remapped", "JIT, memory given back and reused", "remapped", least=0.4),
+    # While code changes it has no name, for half a second or so.
+    jit_kind("jit_moved", "JIT, code moved, place reused", "moved", times=3, least=0.5),
+    jit_kind("jit_reused", "JIT, other code in its place", "reused", times=3, least=0.5),
+    jit_kind("jit_remapped", "JIT, memory given back and reused", "remapped", times=3, least=0.5),
     jit_kind("jit_dump", "JIT, jitdump", "dump"),
     jit_kind("jit_none", "JIT, no map", "none", expected="no map"),
     Kind("JIT, node --perf-basic-prof", "node", node, files=ANON, by_address="map",

@@ -91,11 +91,11 @@ class Pprof:
 
 
 def reasons(report):
-    """{mapping: why most of its frames without a name have none}"""
-    most = {}
-    for row in sorted(report["unknown"], key=lambda row: row["total"]):
-        most[row["mapping"]] = row["reason"]
-    return most
+    """{mapping: why its frames without a name have none, what most do first}"""
+    all_of = {}
+    for row in sorted(report["unknown"], key=lambda row: -row["total"]):
+        all_of.setdefault(row["mapping"], []).append(row["reason"])
+    return {mapping: " or ".join(reasons) for mapping, reasons in all_of.items()}
 
 
 def of_ours(folder, path, *options):

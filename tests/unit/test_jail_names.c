@@ -215,18 +215,20 @@ Test(jail_names, of_maps)
 	int pipes[2];
 
 	cr_assert(eq(long, write(fd, map, sizeof(map) - 1), sizeof(map) - 1));
-	cr_assert(zero(int, jail_jit(jail, JAIL_JIT_PERF_MAP, fd, places, 4, &names)));
+	cr_assert(zero(int, jail_jit(jail, JAIL_JIT_PERF_MAP, fd, UINT64_MAX, places, 4, &names)));
 	cr_assert(eq(u32, names.count, 3));
 	cr_expect(eq(u32, names.stretches[0].name, JAIL_NO_NAME));
 	cr_expect(zero(int, strcmp(names.texts + names.stretches[1].name, "f")));
 	cr_expect(zero(int, strcmp(names.texts + names.stretches[2].name, "g h")));
 
-	cr_assert(eq(int, jail_jit(jail, JAIL_JIT_DUMP, fd, places, 4, &names), -ENOEXEC));
+	cr_assert(eq(int, jail_jit(jail, JAIL_JIT_DUMP, fd, UINT64_MAX, places, 4, &names),
+		     -ENOEXEC));
 	cr_assert(eq(int, jail_refusal(jail), JAIL_CORRUPT));
 	memcpy(content, dump, sizeof(dump));
 	content[3] = EM_386;
 	cr_assert(eq(long, pwrite(fd, content, sizeof(content), 0), sizeof(content)));
-	cr_assert(eq(int, jail_jit(jail, JAIL_JIT_DUMP, fd, places, 4, &names), -ENOEXEC));
+	cr_assert(eq(int, jail_jit(jail, JAIL_JIT_DUMP, fd, UINT64_MAX, places, 4, &names),
+		     -ENOEXEC));
 	cr_assert(eq(int, jail_refusal(jail), JAIL_NOT_ELF));
 #if defined(__x86_64__)
 	content[3] = EM_X86_64;
@@ -234,13 +236,14 @@ Test(jail_names, of_maps)
 	content[3] = EM_AARCH64;
 #endif
 	cr_assert(eq(long, pwrite(fd, content, sizeof(content), 0), sizeof(content)));
-	cr_assert(zero(int, jail_jit(jail, JAIL_JIT_DUMP, fd, places, 4, &names)));
+	cr_assert(zero(int, jail_jit(jail, JAIL_JIT_DUMP, fd, UINT64_MAX, places, 4, &names)));
 	cr_assert(eq(u32, names.count, 3));
 	cr_expect(zero(int, strcmp(names.texts + names.stretches[1].name, "fg")));
 
 	cr_assert(zero(int, pipe(pipes)));
-	cr_assert(
-		eq(int, jail_jit(jail, JAIL_JIT_PERF_MAP, pipes[0], places, 4, &names), -ENOEXEC));
+	cr_assert(eq(int,
+		     jail_jit(jail, JAIL_JIT_PERF_MAP, pipes[0], UINT64_MAX, places, 4, &names),
+		     -ENOEXEC));
 	cr_assert(eq(int, jail_refusal(jail), JAIL_NOT_REGULAR));
 	cr_assert(eq(u64, jail_stats(jail).starts, 1));
 	close(pipes[0]);

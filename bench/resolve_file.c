@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resolve.c - addr2line over the tools' symbolizer, for bench/resolve.py and the tests.
+ * resolve_file.c - addr2line over the tools' symbolizer, for bench/resolve.py and the tests.
  *
  *	resolve [-dos] [-b BUILD-ID] FILE [DEBUG-DIR...] < addresses
  *
