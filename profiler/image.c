@@ -273,12 +273,6 @@ static bool has_mapping(const struct image *image, const struct mapping *map)
 	       image->mappings[i].end == map->end && image->mappings[i].region == map->region;
 }
 
-/* Memory without a file: what is in it is each process's own affair. */
-static bool is_private(enum mapped_kind kind)
-{
-	return kind == MAPPED_ANON || kind == MAPPED_OTHER || kind == MAPPED_VSYSCALL;
-}
-
 /* Puts @map, whose region is the caller's reference, into the image. */
 static int add_mapping(struct image_set *set, struct image **image, const struct mapping *map)
 {
@@ -310,7 +304,7 @@ static int add_mapping(struct image_set *set, struct image **image, const struct
 	target->mappings = mappings;
 	target->count = count;
 	target->last_hit = 0;
-	target->has_anon = had_anon || is_private(map->region->file->kind);
+	target->has_anon = had_anon || map->region->file->kind == MAPPED_ANON;
 	target->id = ++set->last_id;
 	set->mappings += count;
 	*image = target;

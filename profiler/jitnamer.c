@@ -229,7 +229,14 @@ static void close_window(struct jitnamer *n, struct window *w)
 	w->closed = true;
 }
 
-uint32_t jitnamer_generation(struct jitnamer *n, const struct process *process)
+uint32_t jitnamer_generation(const struct jitnamer *n, const struct process *process)
+{
+	const struct window *w = find_open(n, process);
+
+	return w ? w->generation : 0;
+}
+
+uint32_t jitnamer_begin(struct jitnamer *n, const struct process *process)
 {
 	const struct window *w = find(n, process);
 

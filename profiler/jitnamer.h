@@ -31,10 +31,13 @@ void jitnamer_close(struct jitnamer *n);
 /**
  * jitnamer_generation() - what Mapping.generation of a process's memory without a file is now
  *
- * Another one than before: the same address may be other code. Never 0 but for want of memory, and
- * never that of another process.
+ * Another one than before: the same address may be other code. Never that of another process; 0
+ * before jitnamer_begin().
  */
-uint32_t jitnamer_generation(struct jitnamer *n, const struct process *process);
+uint32_t jitnamer_generation(const struct jitnamer *n, const struct process *process);
+
+/** jitnamer_begin() - the same, when a frame is in such memory; 0 only without memory of our own */
+uint32_t jitnamer_begin(struct jitnamer *n, const struct process *process);
 
 /**
  * jitnamer_place() - an address in memory without a file is in a stack

@@ -138,8 +138,7 @@ static uint32_t anon_mapping(struct resolver *r, const struct process *process,
 		.file_offset = region->file_offset,
 		.size = region->size,
 		.process = process ? process->stream_id : 0,
-		.generation =
-			process && r->jitnamer ? jitnamer_generation(r->jitnamer, process) : 0,
+		.generation = process && r->jitnamer ? jitnamer_begin(r->jitnamer, process) : 0,
 	};
 	uint64_t serial = process ? process->serial : 0;
 	size_t i = (serial * 31 + (uintptr_t)region / sizeof(*region)) % RESOLVE_ANON;
@@ -174,7 +173,7 @@ static void ask_name(struct resolver *r, const struct user_space *u, const struc
 	r->asked[frame - 1] |= bit;
 	if (mapping_kind(m->region->file->kind) != PROFILER__MAPPING__KIND__ANON)
 		namer_place(r->namer, u->pid, m, mapping, inside - m->start + m->file_offset);
-	else if (u->process)
+	else if (u->process && m->region->file->kind == MAPPED_ANON)
 		jitnamer_place(r->jitnamer, u->process, mapping, inside);
 }
 
@@ -189,7 +188,7 @@ static uint32_t user_frame(struct resolver *r, const struct user_space *u, uint6
 
 	if (!m) {
 		id = special_mapping(r, &r->unknown_mapping, PROFILER__MAPPING__KIND__UNKNOWN, "");
-	} else if (mapping_kind(m->region->file->kind) == PROFILER__MAPPING__KIND__ANON) {
+	} else if (m->region->file->kind == MAPPED_ANON) {
 		id = anon_mapping(r, u->process, m->region);
 	} else {
 		id = region_mapping(r, m->region);
@@ -272,7 +271,10 @@ static uint64_t address_space(const struct resolver *r, const struct process *pr
 
 	if (id == KERNEL_IMAGE || !process->image->has_anon)
 		return id;
-	/* All three count from 1. A generation is never used by two processes. */
+	/*
+	 * All three count from 1. A generation is never used by two processes; one that has none
+	 * yet has no frame in such memory either.
+	 */
 	return id |
 	       (uint64_t)(r->jitnamer ? jitnamer_generation(r->jitnamer, process) : process->serial)
 		       << 40;
@@ -285,11 +287,10 @@ static uint64_t address_space(const struct resolver *r, const struct process *pr
 static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct process *process)
 {
 	const struct user_space u = { process, NULL, process ? process->pid : 0 };
-	uint64_t image = address_space(r, process);
 	const __u64 *frames = stacks_frames(r->stacks, stack);
 	uint32_t node;
 
-	if (stack->epoch == r->epoch && stack->image_id == image)
+	if (stack->epoch == r->epoch && stack->image_id == address_space(r, process))
 		return stack->node;
 	if (process && r->completer && STACK_END(stack->outcome) == STACK_NO_TABLE)
 		completer_want(r->completer, process,
@@ -299,7 +300,7 @@ static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct p
 	if (!node)
 		return 0;
 	stack->epoch = r->epoch;
-	stack->image_id = image;
+	stack->image_id = address_space(r, process); /* only now: it may have got its generation */
 	stack->node = node;
 	return node;
 }
