@@ -87,6 +87,7 @@ bench: deps-bench
 	@$(MAKE) --no-print-directory build
 	@$(AS_ROOT) bench/compare.py --build $(BUILD)
 	@$(AS_ROOT) bench/stacks.py --build $(BUILD)
+	@$(AS_ROOT) bench/resolve.py --build $(BUILD)
 
 tidy: deps
 	$(call install_packages,$(PACKAGES_TIDY))
