@@ -32,7 +32,6 @@ const char *name_unknown_text(uint32_t unknown)
 		[UNKNOWN_FILE_GONE] = "file gone or replaced",
 		[UNKNOWN_BAD_FILE] = "symbols cannot be read",
 		[UNKNOWN_NO_MAP] = "code made at run time, no map",
-		[UNKNOWN_NO_ROOM] = "recorder's table was full",
 		[UNKNOWN_CHANGED] = "other code took its place",
 		[UNKNOWN_UNTOLD] = "unknown reason",
 		[UNKNOWN_NOT_HERE] = "not recorded, no file here",
@@ -240,7 +239,6 @@ static uint32_t why_unknown(const struct names *n, const struct location *locati
 		[PROFILER__NAMES__UNKNOWN__NO_FILE] = UNKNOWN_FILE_GONE,
 		[PROFILER__NAMES__UNKNOWN__BAD_FILE] = UNKNOWN_BAD_FILE,
 		[PROFILER__NAMES__UNKNOWN__NO_MAP] = UNKNOWN_NO_MAP,
-		[PROFILER__NAMES__UNKNOWN__NO_ROOM] = UNKNOWN_NO_ROOM,
 		[PROFILER__NAMES__UNKNOWN__CHANGED] = UNKNOWN_CHANGED,
 	};
 	const struct stretch *stretch;

@@ -27,7 +27,6 @@ enum name_unknown {
 	UNKNOWN_FILE_GONE,
 	UNKNOWN_BAD_FILE,
 	UNKNOWN_NO_MAP,
-	UNKNOWN_NO_ROOM,
 	UNKNOWN_CHANGED,
 	UNKNOWN_UNTOLD, /* a reason that we do not know */
 	/* as it turned out here */

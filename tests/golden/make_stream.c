@@ -231,7 +231,7 @@ static void add_files(struct writer *w, uint32_t thread, bool names)
 		{ "/opt/demo/lib/libstripped.so", PROFILER__NAMES__UNKNOWN__NO_SYMBOL },
 		{ "/opt/demo/lib/libgone.so", PROFILER__NAMES__UNKNOWN__NO_FILE },
 		{ "/opt/demo/lib/libbroken.so", PROFILER__NAMES__UNKNOWN__BAD_FILE },
-		{ "/opt/demo/lib/libmany.so", PROFILER__NAMES__UNKNOWN__NO_ROOM },
+		{ "/opt/demo/lib/libmany.so", PROFILER__NAMES__UNKNOWN__CHANGED },
 		{ "/opt/demo/lib/libfuture.so", (Profiler__Names__Unknown)77 },
 		{ "/opt/demo/lib/libuntold.so", PROFILER__NAMES__UNKNOWN__HAS_NAME },
 	};

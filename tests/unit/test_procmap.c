@@ -183,6 +183,17 @@ Test(procmap, exec_replaces)
 	expect_text(path_at(process_at(PID0), 0x1000), "/bin/prog");
 }
 
+/* Java and node start themselves anew under the same name: their old code has gone all the same. */
+Test(procmap, exec_of_the_same_name_is_another_program)
+{
+	uint64_t serial;
+
+	run_program(PID0, "prog", "/bin/prog");
+	serial = process_at(PID0)->serial;
+	rename_thread(PID0, PID0, "prog", true);
+	cr_expect(not(eq(u64, process_at(PID0)->serial, serial)));
+}
+
 Test(procmap, exec_from_another_thread)
 {
 	run_program(PID0, "prog", "/bin/prog");
