@@ -44,7 +44,7 @@ class Demangler:
             return name
         if name not in self.known:
             if not self.filter:
-                self.filter = subprocess.Popen(["c++filt"], stdin=subprocess.PIPE,
+                self.filter = subprocess.Popen(["c++filt", "-i"], stdin=subprocess.PIPE,
                                                stdout=subprocess.PIPE, text=True, bufsize=1)
             self.filter.stdin.write(name + "\n")
             self.filter.stdin.flush()
