@@ -6,7 +6,8 @@ their libraries. They are called without --debug-dir and with --no-inlines, sinc
 functions and lines come from the files themselves.
 
 same_as_addr2line: at the addresses that were sampled in programs with debug information, functions,
-inlined ones included, files and lines are those of addr2line and eu-addr2line. Known differences:
+inlined ones included, files and lines are those of addr2line or eu-addr2line. Known differences:
+addr2line gives an inlined function without a linkage name the name of the one around it;
 eu-addr2line does not make Rust's names readable, so that it is asked about C and C++ only.
 """
 import collections
@@ -89,17 +90,18 @@ def same_as_addr2line(profile):
     for location in profile.locations.values():
         if location and location[-1].name:
             places[location[-1].path][location[-1].address] = location
-    compared, others = 0, []
+    answers = collections.defaultdict(dict)
     for tool, names in WITH_DWARF.items():
         if not shutil.which(tool):
             continue
         for path in (p for p in places if os.path.basename(p) in names):
-            answers = ask(tool, path, places[path])
-            for address, location in places[path].items():
-                compared += 1
-                if chain_of(location) != answers[address]:
-                    others.append(f"{os.path.basename(path)}+{address:#x}: "
-                                  f"{chain_of(location)}, {tool}: {answers[address]}")
+            for address, answer in ask(tool, path, places[path]).items():
+                answers[path, address][tool] = answer
+    compared, others = len(answers), []
+    for (path, address), by_tool in answers.items():
+        ours = chain_of(places[path][address])
+        if ours not in by_tool.values():
+            others.append(f"{os.path.basename(path)}+{address:#x}: {ours}, {by_tool}")
     check(compared >= 20, f"only {compared} addresses")
     check(not others, f"{len(others)} of {compared} answers are others:"
           + "".join(f"\n      {text}" for text in others[:8]))
