@@ -170,6 +170,9 @@ static void ask_name(struct resolver *r, const struct user_space *u, const struc
 
 	if (!frame || r->asked[frame - 1] & bit)
 		return;
+	/* A 32-bit process has another vDSO than the one that we have. */
+	if (m->region->file->kind == MAPPED_VDSO && m->end <= UINT32_MAX)
+		return;
 	r->asked[frame - 1] |= bit;
 	if (mapping_kind(m->region->file->kind) != PROFILER__MAPPING__KIND__ANON)
 		namer_place(r->namer, u->pid, m, mapping, inside - m->start + m->file_offset);

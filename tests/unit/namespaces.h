@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -51,7 +52,16 @@ static inline void stop_child(uint32_t pid)
 	waitpid((pid_t)pid, NULL, 0);
 }
 
-/* For @prepare, with CLONE_NEWNS: an empty /tmp. */
+/* In a plain chroot, whose root is no mount, nothing can be mounted that others do not see. */
+static inline bool can_mount_apart(void)
+{
+	struct statx root;
+
+	return statx(AT_FDCWD, "/", 0, STATX_BASIC_STATS, &root) == 0 &&
+	       (root.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* For @prepare, with CLONE_NEWNS, where can_mount_apart(): an empty /tmp. */
 static inline int mount_own_tmp(void)
 {
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
