@@ -99,12 +99,14 @@ def injected_loss(env):
     """A recorder that is stopped loses exactly what the rings cannot hold, and says so."""
     s, truth, count, result = faulting(env, stop_recorder=True)
     final = s.final
-    for row in final.rows:
-        equal(row["blind"], 0, f"blind where every count is a sample ({row})")
+    # The kernel runs no program on a CPU where a task is inside a bpf() call on a map, even if that
+    # task was preempted there: a few faults, of other processes, when a recorder starts or ends.
+    blind = final.sum("blind")
+    check(0 <= blind <= 5, f"{blind} blind where every count is a sample: {final.rows}")
     taken = final.sum("entries") - final.sum("filtered_target") - final.sum("idle")
     equal(taken, count, "faults of the process by the ledger, against the kernel's counter")
     check(count >= truth["measured"], f"{count} faults counted, {truth['measured']} by getrusage()")
-    expected = (final.sum("expected") - final.sum("filtered_target") - final.sum("idle"))
+    expected = (final.sum("expected") - blind - final.sum("filtered_target") - final.sum("idle"))
     equal(final.dropped(), expected - final.sum("written"), "dropped")
     equal(final.dropped(), final.sum("ring_full"), "dropped, all for want of room")
     most = len(final.rows) * RING_BYTES // EVENT_BYTES
