@@ -102,22 +102,12 @@ static bool is_code(const struct mapping *m)
 static void describe(struct unwind_job *job, struct unwind_source *to, const struct mapping *m,
 		     uint32_t *texts_bytes)
 {
-	const struct mapped_file *file = m->region->file;
-	size_t bytes = strlen(file->path) + 1;
+	const char *path = m->region->file->path;
+	size_t bytes = strlen(path) + 1;
 
-	*to = (struct unwind_source){
-		.start = m->start,
-		.end = m->end,
-		.file_offset = m->file_offset,
-		.inode = file->inode,
-		.dev_major = file->dev_major,
-		.dev_minor = file->dev_minor,
-		.kind = file->kind,
-		.build_id_size = file->build_id_size,
-		.path = *texts_bytes,
-	};
-	memcpy(to->build_id, file->build_id, file->build_id_size);
-	memcpy(job->texts + *texts_bytes, file->path, bytes);
+	*to = unwind_source_of(m);
+	to->path = *texts_bytes;
+	memcpy(job->texts + *texts_bytes, path, bytes);
 	*texts_bytes += (uint32_t)bytes;
 }
 

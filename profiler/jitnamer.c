@@ -188,18 +188,12 @@ static void find_dump(struct window *w, const struct image *image)
 	w->dump_image = image->id;
 	for (uint32_t i = 0; i < image->count; i++) {
 		const struct mapping *m = &image->mappings[i];
-		const struct mapped_file *file = m->region->file;
 
-		if (!jitfile_is_dump(file->path))
+		if (!jitfile_is_dump(m->region->file->path))
 			continue;
-		w->dump = strdup(file->path);
+		w->dump = strdup(m->region->file->path);
 		if (w->dump)
-			w->source = (struct unwind_source){ .start = m->start,
-							    .end = m->end,
-							    .inode = file->inode,
-							    .dev_major = file->dev_major,
-							    .dev_minor = file->dev_minor,
-							    .kind = file->kind };
+			w->source = unwind_source_of(m);
 		return;
 	}
 }
@@ -283,30 +277,34 @@ static uint32_t stand_in(struct jitnamer *n, struct window *w)
 	return w->stream_mapping;
 }
 
-static void say(struct jitnamer *n, struct window *w, const struct unwind_names *names)
+/* What one stretch is; in a new epoch if this one has too many strings. */
+static void say_stretch(struct jitnamer *n, struct window *w, const struct jail_stretch *s,
+			const char *texts)
 {
-	const struct stream_name unknown = {
+	struct stream_name name = { .mapping = stand_in(n, w), .start = s->start, .end = s->end };
+
+	if (s->name == JAIL_NO_NAME)
+		name.unknown = PROFILER__NAMES__UNKNOWN__NO_SYMBOL;
+	else if (s->name == JAIL_CHANGED)
+		name.unknown = PROFILER__NAMES__UNKNOWN__CHANGED;
+	else
+		name.function = texts + s->name;
+	if (stream_name(n->stream, &name))
+		return;
+	stream_next_epoch(n->stream);
+	name.mapping = stand_in(n, w);
+	(void)stream_name(n->stream, &name);
+}
+
+static void say_unknown(struct jitnamer *n, struct window *w, uint32_t why)
+{
+	const struct stream_name name = {
 		.mapping = stand_in(n, w),
 		.end = ALL_MEMORY,
-		.unknown = names->unknown,
+		.unknown = why,
 	};
 
-	for (uint32_t i = 0; i < names->stretches; i++) {
-		const struct jail_stretch *s = &names->stretch[i];
-		struct stream_name name = { .mapping = w->stream_mapping,
-					    .start = s->start,
-					    .end = s->end };
-
-		if (s->name == JAIL_NO_NAME)
-			name.unknown = PROFILER__NAMES__UNKNOWN__NO_SYMBOL;
-		else if (s->name == JAIL_CHANGED)
-			name.unknown = PROFILER__NAMES__UNKNOWN__CHANGED;
-		else
-			name.function = names->texts + s->name;
-		(void)stream_name(n->stream, &name);
-	}
-	if (names->unknown)
-		(void)stream_name(n->stream, &unknown);
+	(void)stream_name(n->stream, &name);
 }
 
 /* Asking */
@@ -347,8 +345,8 @@ static void take_look(struct jitnamer *n, struct window *w, const struct jitfile
 {
 	if (!w->looked_ns)
 		w->before = *map;
-	else if (!same_map(&w->latest, map))
-		w->changed_ns = n->now_ns;
+	if (!w->looked_ns || !same_map(&w->latest, map))
+		w->changed_ns = n->now_ns; /* one that is new here may be growing */
 	else if (!map->inode && w->pause_ns < PAUSE_MAX_NS)
 		w->pause_ns *= 2;
 	w->latest = *map;
@@ -361,17 +359,19 @@ static void take_names(struct jitnamer *n, struct window *w, struct unwind_job *
 	struct window *next = find_open(n, &w->process);
 	struct unwind_names *names = &job->names;
 
-	if (names->lasting || names->timed_out) {
+	if (names->timed_out)
 		names->unknown = PROFILER__NAMES__UNKNOWN__BAD_FILE;
-		w->failures++;
-	}
+	w->failures += names->unknown == PROFILER__NAMES__UNKNOWN__BAD_FILE;
 	w->took_ns = n->now_ns - w->asked_ns;
 	if (next) {
 		next->failures = w->failures;
 		next->took_ns = w->took_ns;
 	}
-	say(n, w, names);
+	for (uint32_t i = 0; i < names->stretches; i++)
+		say_stretch(n, w, &names->stretch[i], names->texts);
 	if (names->unknown)
+		say_unknown(n, w, names->unknown);
+	if (names->unknown || names->lasting)
 		place_set_drop(&w->places, w->places.count);
 	else
 		name_job_put_back(job, &w->places);
@@ -444,9 +444,7 @@ static bool advance(struct jitnamer *n, struct window *w)
 /* A map that the jail died of is not given to it again. */
 static void give_up(struct jitnamer *n, struct window *w)
 {
-	const struct unwind_names names = { .unknown = PROFILER__NAMES__UNKNOWN__BAD_FILE };
-
-	say(n, w, &names);
+	say_unknown(n, w, PROFILER__NAMES__UNKNOWN__BAD_FILE);
 	place_set_drop(&w->places, w->places.count);
 }
 

@@ -120,23 +120,6 @@ static struct named *named_new(struct namer *n, uint32_t hash, const char *path)
 
 /* Files */
 
-static void describe(struct unwind_source *s, const struct mapping *m)
-{
-	const struct mapped_file *file = m->region->file;
-
-	*s = (struct unwind_source){
-		.start = m->start,
-		.end = m->end,
-		.file_offset = m->file_offset,
-		.inode = file->inode,
-		.dev_major = file->dev_major,
-		.dev_minor = file->dev_minor,
-		.kind = file->kind,
-		.build_id_size = file->build_id_size,
-	};
-	memcpy(s->build_id, file->build_id, file->build_id_size);
-}
-
 static bool is_file(const struct named *d, const struct mapped_file *file)
 {
 	const struct unwind_source *s = &d->source;
@@ -160,7 +143,7 @@ static struct named *find_file(struct namer *n, const struct mapping *m)
 	}
 	d = named_new(n, hash, file->path);
 	if (d)
-		describe(&d->source, m);
+		d->source = unwind_source_of(m);
 	return d;
 }
 

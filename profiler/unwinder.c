@@ -351,6 +351,24 @@ struct unwind_job *unwind_job_new(enum unwind_job_kind kind, uint32_t sources, u
 	return job;
 }
 
+struct unwind_source unwind_source_of(const struct mapping *m)
+{
+	const struct mapped_file *file = m->region->file;
+	struct unwind_source s = {
+		.start = m->start,
+		.end = m->end,
+		.file_offset = m->file_offset,
+		.inode = file->inode,
+		.dev_major = file->dev_major,
+		.dev_minor = file->dev_minor,
+		.kind = file->kind,
+		.build_id_size = file->build_id_size,
+	};
+
+	memcpy(s.build_id, file->build_id, file->build_id_size);
+	return s;
+}
+
 void unwind_job_free(struct unwind_job *job)
 {
 	if (!job)

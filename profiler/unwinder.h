@@ -151,6 +151,9 @@ const char *unwinder_obstacle(const struct unwinder *u);
 struct unwind_job *unwind_job_new(enum unwind_job_kind kind, uint32_t sources, uint32_t texts_bytes,
 				  uint32_t stack_bytes);
 
+/** unwind_source_of() - a mapping as a job describes it, all but its path */
+struct unwind_source unwind_source_of(const struct mapping *m);
+
 /** unwind_job_free() - with its answer; NULL is fine. The sample stays the drain thread's. */
 void unwind_job_free(struct unwind_job *job);
 

@@ -162,7 +162,9 @@ static int make_mapping(struct profile *p, const struct tables *t, const struct 
 	int err = 0;
 
 	path_text = tables_string(t, m->path, &bytes);
-	key.is_orphan = !find_owner(t, m, &file);
+	/* Files of which nothing is known are not one file. */
+	key.is_orphan = !find_owner(t, m, &file) || (m->kind == PROFILER__MAPPING__KIND__FILE &&
+						     !path_text && !m->build_id_bytes);
 	if (path_text)
 		err = strtab_get(&p->strings, path_text, bytes, &path);
 	/* A process's memory without a file is one, whatever its parts are called. */

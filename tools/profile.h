@@ -60,7 +60,7 @@ struct profile_mapping {
 	uint64_t file_offset;
 	uint64_t size;
 	uint32_t file;	    /* a profile_file */
-	uint32_t is_orphan; /* memory of a process whose definition was lost: nothing names it */
+	uint32_t is_orphan; /* what tells whose it is was lost: nothing names it */
 	/* up to here the key */
 	uint32_t kind;	     /* of the file */
 	uint32_t path;	     /* of the file */

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "profiler/openfile.h"
+#include "tests/unit/namespaces.h"
 
 #define FILE_BYTES 8192
 
@@ -240,13 +240,18 @@ Test(openfile, process_gone)
 	cr_assert(not(certain));
 }
 
+static int enter_root(const void *to)
+{
+	return chroot(to);
+}
+
 /* A process with a root of its own: its links lead nowhere but there. */
 Test(openfile, links_stay_below_the_root)
 {
 	bool certain = true;
 	char inside[160];
-	int ready[2], fd;
-	pid_t child;
+	uint32_t child;
+	int fd;
 
 	if (geteuid() != 0)
 		return;
@@ -256,17 +261,8 @@ Test(openfile, links_stay_below_the_root)
 	write_file(inside, 'c');
 	snprintf(inside, sizeof(inside), "%s/out", dir);
 	cr_assert(zero(int, symlink("../../../../../../etc", inside)));
-	cr_assert(zero(int, pipe(ready)));
-	child = fork();
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (chroot(dir) || write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	cr_assert(eq(long, read(ready[0], inside, 1), 1));
-	map = (struct openfile_mapping){ .pid = (uint32_t)child, .path = "/file" };
+	child = start_child(0, enter_root, dir);
+	map = (struct openfile_mapping){ .pid = child, .path = "/file" };
 	cr_assert(eq(chr, opened(&certain), 'a'));
 	cr_assert(not(certain), "nothing is known of its inode");
 	map.path = "/out/passwd";
@@ -275,8 +271,7 @@ Test(openfile, links_stay_below_the_root)
 	fd = openfile_open(&map, &certain);
 	if (fd >= 0) /* ours, by the fall-back: never certain */
 		cr_assert(not(certain));
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	stop_child(child);
 }
 
 /* A folder in the test's, with all above it. */
@@ -357,9 +352,7 @@ Test(openfile, debug_below_the_root)
 					       .build_id_size = sizeof(id),
 					       .debug_link = "f.debug" };
 	struct openfile_debug of_child = wanted;
-	char inside[160], byte;
-	int ready[2];
-	pid_t child;
+	char inside[160];
 
 	if (geteuid() != 0)
 		return;
@@ -372,20 +365,9 @@ Test(openfile, debug_below_the_root)
 	write_inside("usr/lib/debug/bin/f.debug", 'd');
 	snprintf(inside, sizeof(inside), "%s/usr/lib/debug/.build-id/ab/cdef.debug", dir);
 	cr_assert(zero(int, symlink("../../../../../../../../by-id", inside)));
-	cr_assert(zero(int, pipe(ready)));
-	child = fork();
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (chroot(dir) || write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	cr_assert(eq(long, read(ready[0], &byte, 1), 1));
-	of_child.pid = (uint32_t)child;
+	of_child.pid = start_child(0, enter_root, dir);
 	expect_debug_files(&of_child, "abcd");
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	stop_child(of_child.pid);
 }
 
 /* What the kernel maps into us, and nobody can change it. */
