@@ -32,6 +32,17 @@
  *    40  264 registers
  *   304    n stack
  *
+ *   struct counts_record
+ *   off size field
+ *     0    4 type   (RECORD_COUNTS)
+ *     4    4 size   (bytes, this header included)
+ *     8    8 time_ns
+ *    16    8 enabled_ns
+ *    24    8 running_ns
+ *    32    4 event
+ *    36    4 shared
+ *    40  8*n counts (leader first)
+ *
  * Interned stacks. A sample names its stacks by id; id s + 1 is slot s of the
  * intern table of the CPU whose ring the sample came from, 0 is no stack. The
  * meaning of a slot is the last stack_record for it on the same ring, and the
@@ -41,6 +52,10 @@
  * of an outer frame, it copies the registers and the top of the stack for user space to walk. The
  * next sample on the same ring with SAMPLE_SNAPSHOT is the one it belongs to; its
  * user_stack is as far as the program came.
+ *
+ * Counts. An event may lead a group of counters, which the kernel starts and stops together. What
+ * they have counted since the last counts_record goes before the sample, which has the same time
+ * and event.
  */
 #ifndef PROFILER_EVENT_H
 #define PROFILER_EVENT_H
@@ -49,6 +64,9 @@
 
 /* Sampling events of one run; each has a program of its own, sample_0 ... sample_7. */
 #define MAX_EVENTS 8
+
+/* Counters of a group: the event that takes the samples, and those that it leads. */
+#define MAX_GROUP 8
 
 /* Of a user stack, which the program walks itself. */
 #define MAX_FRAMES 512
@@ -104,6 +122,7 @@ struct sample_event {
 enum record_type {
 	RECORD_STACK = 1,
 	RECORD_SNAPSHOT = 2,
+	RECORD_COUNTS = 3,
 };
 
 /* Why a user stack ends where it ends. Those from STACK_NO_PROCESS to STACK_BEYOND ask for user
@@ -168,6 +187,34 @@ struct snapshot_record {
 
 #define SNAPSHOT_RECORD_HEADER 304
 
+struct counts_record {
+	__u32 type;
+	__u32 size;
+	__u64 time_ns;	  /* of its sample */
+	__u64 enabled_ns; /* of the group, over the time that the counts are of */
+	__u64 running_ns; /* of these, on the hardware */
+	__u32 event;	  /* of its sample */
+	__u32 shared;	  /* switches of tasks on this CPU meanwhile: the counts are of several */
+	__u64 count[MAX_GROUP];
+};
+
+#define COUNTS_RECORD_HEADER 40
+
+/*
+ * What the counters of a group have counted on one CPU, and where it went; index as for
+ * event_counters, in the map `groups`. What count has beyond counted and uncounted is of the time
+ * since `at` was read.
+ */
+struct group_counts {
+	__u64 switches;		    /* of tasks, when last read */
+	__u64 enabled_ns;	    /* likewise, of the leader */
+	__u64 running_ns;	    /* likewise */
+	__u64 failed;		    /* samples whose counters could not be read */
+	__u64 at[MAX_GROUP];	    /* the counters, when last read */
+	__u64 counted[MAX_GROUP];   /* in counts_records */
+	__u64 uncounted[MAX_GROUP]; /* when a sample was idle or filtered */
+};
+
 /*
  * Counters of one event on one CPU, index cpu * MAX_EVENTS + event of the map
  * `counters`. Every run of a program adds 1 to entries and 1 to exactly one of
@@ -231,6 +278,7 @@ _Static_assert(__builtin_offsetof(struct stack_record, frames) == STACK_RECORD_H
 _Static_assert(__builtin_offsetof(struct snapshot_record, registers) == 40, "registers");
 _Static_assert(__builtin_offsetof(struct snapshot_record, stack) == SNAPSHOT_RECORD_HEADER,
 	       "stack");
+_Static_assert(__builtin_offsetof(struct counts_record, count) == COUNTS_RECORD_HEADER, "count");
 _Static_assert(sizeof(struct event_counters) == 128, "two cache lines");
 
 #endif /* PROFILER_EVENT_H */
