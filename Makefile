@@ -15,6 +15,11 @@ PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golan
 PACKAGES_BENCH = linux-perf bpftrace python3 perl sqlite3 nginx-light wrk redis-tools gcc openssl \
 	nodejs xz-utils git elfutils openjdk-17-dbg openjdk-17-jre-headless
 PACKAGES_TIDY = clang-tidy
+PACKAGES_ARM64 = gcc-aarch64-linux-gnu g++-aarch64-linux-gnu
+PACKAGES_VM = qemu-system-x86 qemu-system-arm e2fsprogs
+
+# The libraries again, for arm64; they are unpacked in a folder, not installed.
+SYSROOT_ARM64 = $(filter lib%-dev zlib%-dev,$(PACKAGES)) libcriterion-dev
 
 # $(call install_packages,PACKAGES): those of them that are missing, asking the network only then.
 # The package lists are fetched when they are empty or too old to find a file. Services of the
@@ -53,13 +58,22 @@ define install_packages
 	$$sudo apt-get update -qq && install
 endef
 
-.PHONY: build deps deps-test deps-bench demo test test-long fuzz bench tidy format install clean
+.PHONY: build arm64 deps deps-test deps-bench demo test test-long test-vm fuzz bench tidy format install clean
 
 build:
 	@mkdir -p $(BUILD)
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) >$(BUILD)/configure.log 2>&1 || \
 		{ cat $(BUILD)/configure.log >&2; exit 1; }
 	@cmake --build $(BUILD)
+
+# Programs and tests for arm64, from another machine: build/arm64/bin.
+arm64: deps
+	$(call install_packages,$(PACKAGES_ARM64))
+	@cmake/debian sysroot arm64 build/sysroot-arm64 $(SYSROOT_ARM64)
+	@mkdir -p build/arm64
+	@cmake --preset arm64 >build/arm64/configure.log 2>&1 || \
+		{ cat build/arm64/configure.log >&2; exit 1; }
+	@cmake --build build/arm64
 
 deps:
 	$(call install_packages,$(PACKAGES))
@@ -79,6 +93,11 @@ test: deps-test
 
 test-long: deps-test
 	@TEST_DURATION=$(TEST_DURATION) tests/run long
+
+test-vm: deps-test
+	$(call install_packages,$(PACKAGES_VM))
+	@$(MAKE) --no-print-directory build arm64
+	@tests/vm/run
 
 fuzz: deps-test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz

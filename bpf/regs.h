@@ -29,8 +29,12 @@ struct user_regs {
 		.ip = (r)->rip, .sp = (r)->rsp, .fp = (r)->rbp, .bx = (r)->rbx \
 	}
 #define RETURN_ADDRESS(word) (word)
-/* In a system call the address is that behind the instruction, as a return address is. */
-#define REGS_IN_SYSCALL(r) ((long)(r)->orig_rax >= 0)
+/*
+ * In a system call the address is that behind the instruction, as a return address is. But not at
+ * its end where a signal came: then it is a handler's first instruction, with the third argument as
+ * the kernel sets it up, the context that is behind one word on the stack (struct rt_sigframe).
+ */
+#define REGS_IN_SYSCALL(r) ((long)(r)->orig_rax >= 0 && (r)->rdx != (r)->rsp + 8)
 
 /* All of them by DWARF number, into an array of SNAPSHOT_REGISTERS. */
 #define REGS_TO_DWARF(r, to)         \
@@ -77,7 +81,7 @@ struct user_regs {
 /* The bits above a user address carry a signature where return addresses are signed. */
 #define RETURN_ADDRESS(word) ((word)&0x0000ffffffffffffULL)
 /* The number of the system call lies behind what the kernel promises of its registers. */
-#define REGS_IN_SYSCALL(r)   false
+#define REGS_IN_SYSCALL(r)   ((void)(r), false)
 
 #define REGS_TO_DWARF(r, to)                                                               \
 	do {                                                                               \

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "bpf/counters.h"
 #include "bpf/event.h"
 #include "bpf/intern.h"
 #include "bpf/regs.h"
@@ -31,6 +32,8 @@ const volatile __u32 cpu_limit;		     /* CPUs the maps are sized for */
 const volatile __u32 wakeup_bytes;	     /* wake the consumer after so many bytes */
 const volatile __u32 snapshot_bytes;	     /* of stack; a multiple of SNAPSHOT_PIECE */
 const volatile __u32 have_task_pt_regs;	     /* the kernel has bpf_task_pt_regs (5.15) */
+const volatile __u32 task_stack_at;	     /* else: of the stack in a task, */
+const volatile __u32 saved_regs_at;	     /* and of the registers in it; 0: not known */
 const volatile __u64 seed;		     /* random per run */
 const volatile __u8 mode_filter[MAX_EVENTS]; /* enum mode_filter */
 const volatile __u8 weight_shift[MAX_EVENTS];
@@ -243,6 +246,25 @@ static __always_inline __u32 kernel_stack(void *ctx, struct cpu_state *s, __u8 *
 }
 
 /*
+ * The registers that the current thread had when it entered the kernel; 0, or an error. The
+ * helpers of newer kernels are right behind the constant: verifiers before 6.x forget what they
+ * learned of a variable.
+ */
+static __always_inline long read_saved_regs(bpf_user_pt_regs_t *saved)
+{
+	__u64 stack;
+
+	if (have_task_pt_regs)
+		return bpf_probe_read_kernel(saved, sizeof(*saved),
+					     (void *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+	if (!saved_regs_at ||
+	    bpf_probe_read_kernel(&stack, sizeof(stack),
+				  (void *)(bpf_get_current_task() + task_stack_at)))
+		return -1;
+	return bpf_probe_read_kernel(saved, sizeof(*saved), (void *)(stack + saved_regs_at));
+}
+
+/*
  * Registers of the thread in user mode: those of the sample, or those that were saved when the
  * thread entered the kernel. False for kernel threads and for 32-bit code.
  */
@@ -251,7 +273,6 @@ static __always_inline bool find_user_regs(struct bpf_perf_event_data *ctx, stru
 {
 	bpf_user_pt_regs_t *saved = &s->scratch->regs;
 	bool user64 = REGS_USER64(&ctx->regs);
-	struct task_struct *task;
 
 	*ret = REGS_TO_USER(&ctx->regs);
 	/* Loads from ctx stay here: joined with those below they would be of either pointer. */
@@ -262,8 +283,7 @@ static __always_inline bool find_user_regs(struct bpf_perf_event_data *ctx, stru
 	barrier_var(user64);
 	if (!in_kernel)
 		return user64;
-	task = bpf_get_current_task_btf();
-	if (bpf_probe_read_kernel(saved, sizeof(*saved), (void *)bpf_task_pt_regs(task)))
+	if (read_saved_regs(saved))
 		return false;
 	*ret = REGS_TO_USER(saved);
 	return REGS_USER64(saved);
@@ -436,7 +456,7 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, struct c
 	__u32 n, outcome, end;
 	__u64 hash, sp = 0;
 
-	if ((!in_kernel || have_task_pt_regs) && find_user_regs(ctx, s, in_kernel, &w->regs)) {
+	if (find_user_regs(ctx, s, in_kernel, &w->regs)) {
 		sp = w->regs.sp;
 		walk_user(ctx, s, sample->pid, in_kernel);
 		n = w->frames;
@@ -513,7 +533,7 @@ static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct 
 	user_stack(ctx, s, in_kernel, sample);
 }
 
-static __always_inline void submit(struct cpu_state *s, const struct sample_event *sample)
+static __always_inline bool submit(struct cpu_state *s, const struct sample_event *sample)
 {
 	struct sample_event *room = bpf_ringbuf_reserve(s->ring, sizeof(*room), 0);
 
@@ -525,11 +545,30 @@ static __always_inline void submit(struct cpu_state *s, const struct sample_even
 			s->counters->ring_full++;
 		else
 			s->counters->ring_busy++;
-		return;
+		return false;
 	}
 	*room = *sample;
 	bpf_ringbuf_submit(room, wakeup_flag(s, sizeof(*room)));
 	s->counters->submitted++;
+	return true;
+}
+
+/* Puts what the group has counted into the ring, for the sample that comes right behind. */
+static __always_inline bool put_counts(struct cpu_state *s, __u32 event, __u64 time_ns)
+{
+	struct group_counts *group;
+	struct counts_record *record;
+	__u32 size = 0;
+
+	record = make_counts_record(s->cpu, event, time_ns, &size);
+	barrier_var(size);
+	if (record && size <= sizeof(*record) &&
+	    !bpf_ringbuf_output(s->ring, record, size, wakeup_flag(s, size)))
+		return true;
+	group = find_group(s->cpu, event);
+	if (group)
+		group->failed++;
+	return false;
 }
 
 static __always_inline __u32 shifted_weight(__u64 period, __u32 event)
@@ -538,37 +577,50 @@ static __always_inline __u32 shifted_weight(__u64 period, __u32 event)
 	return period > 0xffffffff ? 0xffffffff : (__u32)period;
 }
 
+/* Whether anybody wants the sample; if not, that is counted. */
+static __always_inline bool is_wanted(struct cpu_state *s, __u32 event, bool in_kernel, __u64 id,
+				      __u64 period)
+{
+	if ((__u32)id == 0) { /* tid 0 is the idle task of this CPU */
+		s->counters->idle_weight += period;
+		if (!(filter & FILTER_KEEP_IDLE)) {
+			s->counters->idle++;
+			return false;
+		}
+	}
+	if (wrong_mode(event, in_kernel)) {
+		s->counters->filtered_mode++;
+		return false;
+	}
+	if (!is_target(id >> 32, (__u32)id)) {
+		s->counters->filtered_target++;
+		return false;
+	}
+	return true;
+}
+
 static __always_inline int take_sample(struct bpf_perf_event_data *ctx, __u32 event)
 {
-	bool in_kernel = REGS_IN_KERNEL(&ctx->regs);
+	bool in_kernel = REGS_IN_KERNEL(&ctx->regs), counted;
 	__u64 id = bpf_get_current_pid_tgid(), period = ctx->sample_period;
 	struct sample_event sample = {};
 	struct cpu_state s = {};
 
 	if (!find_cpu_state(&s, event))
 		return 0;
+	/* First of all: on some CPUs the counters go on while this runs. */
+	counted = group_size[event] && read_group(s.cpu, event);
 	s.counters->weight += period;
-	sample.flags = in_kernel ? SAMPLE_IN_KERNEL : 0;
-	if ((__u32)id == 0) { /* tid 0 is the idle task of this CPU */
-		s.counters->idle_weight += period;
-		if (!(filter & FILTER_KEEP_IDLE)) {
-			s.counters->idle++;
-			return 0;
-		}
-		sample.flags |= SAMPLE_IDLE;
-	}
-	if (wrong_mode(event, in_kernel)) {
-		s.counters->filtered_mode++;
-		return 0;
-	}
-	if (!is_target(id >> 32, (__u32)id)) {
-		s.counters->filtered_target++;
+	if (!is_wanted(&s, event, in_kernel, id, period)) {
+		if (counted)
+			settle_group(s.cpu, event, false);
 		return 0;
 	}
 	if (!s.ring) {
 		s.counters->ring_busy++;
 		return 0;
 	}
+	sample.flags = (in_kernel ? SAMPLE_IN_KERNEL : 0) | ((__u32)id ? 0 : SAMPLE_IDLE);
 	sample.time_ns = bpf_ktime_get_boot_ns();
 	sample.pid = id >> 32;
 	sample.tid = (__u32)id;
@@ -576,7 +628,9 @@ static __always_inline int take_sample(struct bpf_perf_event_data *ctx, __u32 ev
 	sample.cpu = s.cpu;
 	sample.event = event;
 	take_stacks(ctx, &s, in_kernel, &sample);
-	submit(&s, &sample);
+	counted = counted && put_counts(&s, event, sample.time_ns);
+	if (submit(&s, &sample) && counted)
+		settle_group(s.cpu, event, true);
 	return 0;
 }
 

@@ -144,6 +144,8 @@ static void read_section(struct elf_file *file, const Elf64_Shdr *header, const 
 		file->init = part;
 	else if (strcmp(name, ".fini") == 0)
 		file->fini = part;
+	else if (strcmp(name, ".plt") == 0)
+		file->plt = part;
 	else if (strcmp(name, ".gnu_debuglink") == 0)
 		read_debug_link(file, &part);
 	else if (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0)

@@ -52,6 +52,7 @@ struct elf_file {
 	struct elf_part eh_frame_hdr; /* PT_GNU_EH_FRAME */
 	struct elf_part eh_frame;     /* by section headers, as the next */
 	struct elf_part init, fini;   /* code without call frame information, see crti.S */
+	struct elf_part plt;	      /* neither has this any, on arm64 */
 	struct elf_part debug_frame;  /* has no address: 0 */
 	bool debug_frame_packed;      /* it is compressed: behind an Elf64_Chdr */
 	bool has_symtab;	      /* there is a .symtab */

@@ -27,6 +27,7 @@
 #include "jail/jailwire.h"
 #include "jail/naming.h"
 #include "jail/snapshot.h"
+#include "jail/startcode.h"
 #include "jail/table.h"
 
 struct held_file {
@@ -258,6 +259,8 @@ static int map_file(struct serve *s, struct held_file *file)
 	err = cfi_init(&file->cfi, &file->elf);
 	if (err == -ENODATA) {
 		file->cfi = (struct cfi){ .file = NULL };
+		if (startcode_is_all(&file->elf)) /* as tables of no function */
+			file->cfi = (struct cfi){ .file = &file->elf, .debug_frame = true };
 		return 0;
 	}
 	return err ? err : add_debug_frame(file, &file->elf);

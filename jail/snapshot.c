@@ -433,6 +433,34 @@ static bool went_back(unw_cursor_t *from, unw_cursor_t *to)
 	return after < before && unw_is_signal_frame(from) <= 0;
 }
 
+#if defined(__aarch64__)
+/*
+ * libunwind reads the code first, to tell a signal frame by it, and where it cannot it goes on with
+ * x30 for the address: so the file with the code is found before. And it goes on by x30 when the
+ * tables fail; what it took x30 from is no register of the frame any more.
+ */
+static int step_by_tables(struct walk *w, unw_cursor_t *cursor)
+{
+	unw_word_t address;
+	unw_save_loc_t x30;
+	int result;
+
+	if (unw_get_reg(cursor, UNW_REG_IP, &address) || !choose_step(w, address))
+		return -UNW_ESTOPUNWIND;
+	result = unw_step(cursor);
+	if (result > 0 &&
+	    (unw_get_save_loc(cursor, UNW_AARCH64_X30, &x30) || x30.type == UNW_SLT_NONE))
+		return -UNW_EINVAL;
+	return result;
+}
+#else
+static int step_by_tables(struct walk *w, unw_cursor_t *cursor)
+{
+	(void)w;
+	return unw_step(cursor);
+}
+#endif
+
 /*
  * One step, by whatever leads on. Returns true with the caller's address, or false with w->stop.
  * libunwind is begun anew after a step that it did not make; since it takes the address that it is
@@ -441,7 +469,7 @@ static bool went_back(unw_cursor_t *from, unw_cursor_t *to)
 static bool step(struct walk *w, struct unw_addr_space *space, unw_cursor_t *cursor, uint64_t *ret)
 {
 	unw_cursor_t from = *cursor;
-	int result = unw_step(cursor);
+	int result = step_by_tables(w, cursor);
 
 	if (result == 0) {
 		w->stop = JAIL_END_COMPLETE;
@@ -450,7 +478,7 @@ static bool step(struct walk *w, struct unw_addr_space *space, unw_cursor_t *cur
 	if (result > 0) {
 		w->stop = JAIL_END_BAD;
 		w->innermost = unw_is_signal_frame(&from) > 0;
-		return !unw_get_reg(cursor, REG_PC, ret) && !went_back(&from, cursor);
+		return !unw_get_reg(cursor, UNW_REG_IP, ret) && !went_back(&from, cursor);
 	}
 	if (!w->frame_pointer) {
 		if (w->cfi && result != -UNW_ESTOPUNWIND)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * startcode.h - what is known of a program's beginning and end where no call frame information is.
+ * startcode.h - what is known of some code that has no call frame information: where a program
+ * begins and ends; on arm64 the linkage table, and where a signal handler returns to.
  *
  * The code at the entry point begins the process, so nobody called it; most files say so in their
  * call frame information, the dynamic linker has none there. _init() and _fini() are put together
  * by the linker of pieces without any: on x86_64 `sub $8,%rsp`, calls, `add $8,%rsp; ret`; they
- * are believed only if they look so. What is known is told as an entry of a frame section would.
+ * are believed only if they look so. On arm64 the code that signal handlers return to has none on
+ * purpose, neither the vDSO's nor a C library's own: it is known by its two instructions. By
+ * Linux 6.1 the whole vDSO has none there, and linkage tables never had. What is known is told as
+ * an entry of a frame section would.
  */
 #ifndef PROFILER_STARTCODE_H
 #define PROFILER_STARTCODE_H
@@ -43,5 +47,10 @@ bool startcode_next(const struct elf_file *file, uint64_t from, uint64_t to, str
  * Return: false when nothing is known there.
  */
 bool startcode_at(const struct cfi *cfi, uint64_t address, struct startcode *ret);
+
+/**
+ * startcode_is_all() - is it arm64's vDSO, of which something is known even without any tables?
+ */
+bool startcode_is_all(const struct elf_file *file);
 
 #endif /* PROFILER_STARTCODE_H */

@@ -19,6 +19,35 @@ void account_read_idle(struct recorder *r)
 		       r->plan.cpu_limit * sizeof(*r->cputime_now));
 }
 
+/* What became of the samples of an event on a CPU. */
+static struct ledger_input read_samples(const struct recorder *r, uint32_t cpu, uint32_t event)
+{
+	/* Downstream first: what is counted there was counted upstream before. */
+	struct ledger_input in = { .written = writer_written(r->writer, cpu, event) };
+
+	in.output = writer_lost(r->writer, cpu, event);
+	in.handoff = stream_dropped(r->stream, cpu, event);
+	in.kernel = sampler_counters(r->sampler, cpu, event);
+	in.count = session_read(r->session, cpu, event);
+	in.idle_ns = r->cputime_now[cpu].idle_ns - r->cputime_start[cpu].idle_ns;
+	in.steal_ns = r->cputime_now[cpu].steal_ns - r->cputime_start[cpu].steal_ns;
+	return in;
+}
+
+/* Where the counts of a group went. */
+static void add_counts(const struct recorder *r, Profiler__LedgerRow *row)
+{
+	uint32_t leader = r->plan.events[row->event].leader, place = 0;
+	struct group_counts g =
+		sampler_group(r->sampler, row->cpu, leader ? leader - 1 : row->event);
+
+	for (uint32_t i = 0; leader && i <= row->event; i++)
+		place += r->plan.events[i].leader == leader;
+	row->counted = g.counted[place];
+	row->uncounted = g.uncounted[place];
+	row->counts_lost = leader ? 0 : g.failed;
+}
+
 /* Fills r->rows and r->row_list; returns the number of rows. */
 static size_t make_rows(struct recorder *r, bool final)
 {
@@ -32,18 +61,16 @@ static size_t make_rows(struct recorder *r, bool final)
 
 			if (!session_has(r->session, cpu, i))
 				continue;
-			/* Downstream first: what is counted there was counted upstream before. */
-			in.written = writer_written(r->writer, cpu, i);
-			in.output = writer_lost(r->writer, cpu, i);
-			in.handoff = stream_dropped(r->stream, cpu, i);
-			in.kernel = sampler_counters(r->sampler, cpu, i);
-			in.count = session_read(r->session, cpu, i);
-			in.idle_ns = r->cputime_now[cpu].idle_ns - r->cputime_start[cpu].idle_ns;
-			in.steal_ns = r->cputime_now[cpu].steal_ns - r->cputime_start[cpu].steal_ns;
+			if (r->plan.events[i].leader)
+				in = (struct ledger_input){ .count = session_read(r->session, cpu,
+										  i) };
+			else
+				in = read_samples(r, cpu, i);
 			profiler__ledger_row__init(&r->rows[n]);
 			r->rows[n].cpu = cpu;
 			r->rows[n].event = i;
 			ledger_row(&r->plan.events[i], &in, final, &r->rows[n]);
+			add_counts(r, &r->rows[n]);
 			r->row_list[n] = &r->rows[n];
 			n++;
 		}
@@ -85,6 +112,7 @@ bool account_write(struct recorder *r, bool final)
 	Profiler__StackCount *stack_list[STACK_HOWS * STACK_ENDS];
 	struct sideband_stats sideband;
 	struct procmap_stats processes;
+	Profiler__RateLimit *rate_limits[RATE_LIMITS_MAX];
 	char stopped_by[32];
 
 	sideband_stats(r->sideband, &sideband);
@@ -94,7 +122,11 @@ bool account_write(struct recorder *r, bool final)
 	ledger.n_row = make_rows(r, final);
 	ledger.row = r->row_list;
 	ledger.sideband_lost = sideband.lost;
-	ledger.max_sample_rate = pmu_max_sample_rate();
+	ledger.max_sample_rate = r->max_sample_rate;
+	for (uint32_t i = 0; i < r->n_rate_limits; i++)
+		rate_limits[i] = &r->rate_limits[i];
+	ledger.n_rate_limit = r->n_rate_limits;
+	ledger.rate_limit = rate_limits;
 	ledger.stacks_unresolved = r->resolver.unresolved;
 	ledger.unknown_process = processes.unknown;
 	ledger.packets_dropped = stream_packets_dropped(r->stream);
@@ -104,13 +136,13 @@ bool account_write(struct recorder *r, bool final)
 		snprintf(stopped_by, sizeof(stopped_by), "%s", r->stopped_by);
 		ledger.stopped_by = stopped_by;
 	}
-	for (uint32_t i = 0; i < r->plan.n_events; i++) {
+	for (uint32_t i = 0; i < r->plan.n_sampling; i++) {
 		profiler__program_runs__init(&runs[i]);
 		runs[i].runs = sampler_runs(r->sampler, i, &runs[i].run_time_ns);
 		run_list[i] = &runs[i];
 	}
 	if (runs[0].runs) {
-		ledger.n_program = r->plan.n_events;
+		ledger.n_program = r->plan.n_sampling;
 		ledger.program = run_list;
 	}
 	return stream_flush(r->stream, &ledger);

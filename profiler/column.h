@@ -12,7 +12,7 @@
 
 struct column {
 	struct buffer bytes;
-	uint32_t value; /* of all entries, while not mixed */
+	uint64_t value; /* of all entries, while not mixed */
 	bool mixed;
 };
 
@@ -28,7 +28,7 @@ static inline void column_free(struct column *c)
 }
 
 /* Appends v behind the count entries that the column has. */
-static inline void column_push(struct column *c, uint32_t count, uint32_t v)
+static inline void column_push(struct column *c, uint32_t count, uint64_t v)
 {
 	if (!c->mixed) {
 		if (!count)

@@ -30,6 +30,7 @@ struct completer;
 /**
  * struct held_sample - a sample that waits for its stack, with all that is needed to resolve it
  * later
+ * @counts: of its group; all 0 when there are none
  * @image: the address space as it was; a reference
  * @job: the walk, when it is back
  * @frame: what the walker found, @frames of them, leaf first; @outcome of that
@@ -37,6 +38,7 @@ struct completer;
  */
 struct held_sample {
 	struct sample_event event;
+	struct counts_record counts;
 	uint64_t thread_serial;
 	uint64_t start_ns;
 	uint32_t parent_pid;

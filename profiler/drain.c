@@ -13,6 +13,7 @@
 #include "profiler/drain.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "profiler/completer.h"
 #include "profiler/jitnamer.h"
@@ -42,17 +43,34 @@ static void take_snapshot(struct drain *d, uint32_t cpu, const struct snapshot_r
 		thread ? completer_snapshot(d->completer, snapshot, thread->process) : NULL;
 }
 
+/* Not in place: its sample may be there only in the next round. */
+static void keep_counts(struct drain *d, uint32_t cpu, const struct counts_record *counts,
+			uint32_t n)
+{
+	struct counts_record *to = &d->counts[cpu];
+
+	memset(to, 0, sizeof(*to));
+	memcpy(to, counts, COUNTS_RECORD_HEADER + n * sizeof(counts->count[0]));
+}
+
 static void take_sample(struct drain *d, uint32_t cpu, const struct sample_event *sample)
 {
 	struct unwind_job *job = d->snapshots[cpu];
+	struct counts_record *kept = &d->counts[cpu];
+	const struct counts_record *counts = NULL;
 
 	d->snapshots[cpu] = NULL;
 	if (job && !(sample->flags & SAMPLE_SNAPSHOT)) {
 		unwind_job_free(job);
 		job = NULL;
 	}
-	if (!job || !resolve_hold(d->resolver, job, sample))
-		resolve_sample(d->resolver, sample);
+	/* Those of a sample that found no room in the ring come again with the next. */
+	if (kept->type == RECORD_COUNTS && kept->time_ns == sample->time_ns &&
+	    kept->event == sample->event)
+		counts = kept;
+	if (!job || !resolve_hold(d->resolver, job, sample, counts))
+		resolve_sample(d->resolver, sample, counts);
+	kept->type = 0;
 }
 
 /* Takes the samples of a CPU that are older than @until_ns, and what belongs to them. */
@@ -69,6 +87,7 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 	while ((record = ring_peek(ring, d->limits[cpu], &bytes))) {
 		const struct sample_event *sample = parse_sample(record, bytes, cpu);
 		const struct snapshot_record *snapshot;
+		const struct counts_record *counts;
 		const struct stack_record *stack;
 
 		if (sample) {
@@ -81,6 +100,10 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 			if (snapshot->time_ns >= until_ns)
 				break;
 			take_snapshot(d, cpu, snapshot);
+		} else if ((counts = parse_counts(record, bytes, &n))) {
+			if (counts->time_ns >= until_ns)
+				break;
+			keep_counts(d, cpu, counts, n);
 		} else {
 			d->invalid++;
 		}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct completer;
+struct counts_record;
 struct jitnamer;
 struct kallsyms;
 struct namer;
@@ -24,6 +25,7 @@ struct unwinder;
  * @completer: NULL where the walker has no tables
  * @namer, @jitnamer: NULL where functions stay without names
  * @snapshots: by CPU, the snapshot that waits for its sample, or NULL
+ * @counts: by CPU, the counts that wait for their sample; 0 where none do
  * @limits: room for one position per CPU
  * @invalid: counts ring records that were not valid
  * @rounds_in_generation: since the stacks were last forgotten
@@ -40,6 +42,7 @@ struct drain {
 	struct namer *namer;
 	struct jitnamer *jitnamer;
 	struct unwind_job **snapshots;
+	struct counts_record *counts;
 	uint32_t cpus;
 	unsigned long *limits;
 	uint64_t invalid;

@@ -79,6 +79,8 @@ static void fill_event(Profiler__Event *to, struct event_spec *from)
 	to->weight_shift = from->weight_shift;
 	to->requested = from->requested;
 	to->modifier = from->modifier;
+	to->leader = from->leader;
+	to->precise = from->attr.precise_ip;
 }
 
 int header_fill(struct header *ret, struct plan *plan, const struct options *options)
@@ -112,11 +114,16 @@ int header_fill(struct header *ret, struct plan *plan, const struct options *opt
 	}
 	m->n_event = plan->n_events;
 	m->event = ret->event_list;
-	for (uint32_t i = 0; i < plan->n_notices; i++)
+	for (uint32_t i = 0; i < PLAN_NOTICES_MAX; i++)
 		ret->notice_list[i] = plan->notices[i];
-	m->n_notice = plan->n_notices;
 	m->notice = ret->notice_list;
+	header_take_notices(ret, plan);
 	return 0;
+}
+
+void header_take_notices(struct header *h, const struct plan *plan)
+{
+	h->message.n_notice = plan->n_notices;
 }
 
 void header_release(struct header *h)

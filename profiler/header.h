@@ -11,8 +11,8 @@
 /** struct header - the message and all that it points to */
 struct header {
 	Profiler__Header message;
-	Profiler__Event event[MAX_EVENTS];
-	Profiler__Event *event_list[MAX_EVENTS];
+	Profiler__Event event[PLAN_EVENTS_MAX];
+	Profiler__Event *event_list[PLAN_EVENTS_MAX];
 	char *notice_list[PLAN_NOTICES_MAX];
 	struct host host;
 	char target[256];
@@ -29,6 +29,9 @@ struct header {
  */
 __attribute__((warn_unused_result)) int header_fill(struct header *ret, struct plan *plan,
 						    const struct options *options);
+
+/** header_take_notices() - those that have come since: they are in the headers of epochs to come */
+void header_take_notices(struct header *h, const struct plan *plan);
 
 /** header_release() - frees what header_fill() allocated */
 void header_release(struct header *h);

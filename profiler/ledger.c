@@ -74,7 +74,9 @@ void ledger_row(const struct event_spec *event, const struct ledger_input *in, b
 		event->asked_in_hz ? divide(1000000000u, event->granted) : event->granted;
 	int64_t rest;
 
-	if (event->clock)
+	if (event->leader)
+		; /* only counts */
+	else if (event->clock)
 		expect_clock(period_ns, in, row);
 	else
 		expect_counter(event, in, row);
@@ -99,6 +101,7 @@ void ledger_row(const struct event_spec *event, const struct ledger_input *in, b
 	row->count = in->count.count;
 	row->enabled_ns = in->count.enabled_ns;
 	row->running_ns = in->count.running_ns;
+	row->throttles = in->count.throttles;
 	row->idle_ns = in->idle_ns;
 	row->steal_ns = in->steal_ns;
 	row->stack_lost = k->stack_lost;

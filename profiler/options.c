@@ -54,8 +54,9 @@ static const struct option_row rows[] = {
 	{ NULL, 'G', "cgroup", "PATH", "only in this cgroup and below (repeatable)" },
 	{ "What to sample", 'F', "hz", "N", "samples per second and CPU (default 99)" },
 	{ NULL, 'c', "count", "N", "a sample every N counts; N ns for clock events" },
-	{ NULL, 'e', "event", "NAME", "event to sample (repeatable; default cpu-clock)" },
-	{ NULL, KEY_HW_EVENTS, "hw-events", NULL, "cycles, instructions, cache and branch misses" },
+	{ NULL, 'e', "event", "NAME", "event or '{A,B}' (repeatable; default cpu-clock)" },
+	{ NULL, KEY_HW_EVENTS, "hw-events", NULL,
+	  "cycles; counted with them instructions and misses" },
 	{ NULL, KEY_LIST_EVENTS, "list-events", NULL, "show the events that open here, and end" },
 	{ NULL, KEY_CALL_GRAPH, "call-graph", "HOW", "auto (default), fp, none, dwarf[,BYTES]" },
 	{ NULL, KEY_IDLE, "idle", NULL, "write samples of idle CPUs too" },
@@ -502,7 +503,9 @@ void options_help(FILE *out)
 		help_row(out, &rows[i]);
 	fputs("\n"
 	      "Without -o the stream goes to stdout; on a terminal it goes to profile.prof.\n"
-	      "An event may end in :u (user mode only) or :k (kernel only).\n"
+	      "An event may end in :u (user mode only) or :k (kernel only), and p, pp, ppp or\n"
+	      "P, the highest of these, for samples at the right instruction. In a group the\n"
+	      "first takes the samples, which carry the counts of all.\n"
 	      "\n"
 	      "Examples:\n"
 	      "  profiler -d 10                            the whole machine for 10 seconds\n"
@@ -511,6 +514,7 @@ void options_help(FILE *out)
 	      "  profiler -p 1234 -d 5 | profiler-pprof > cpu.pb.gz\n"
 	      "                                            a process, for go tool pprof\n"
 	      "  profiler -e page-faults -c 1 -- ls        every page fault of a command\n"
+	      "  profiler -e '{cycles,instructions}:u'     instructions per cycle, by function\n"
 	      "\n"
 	      "Ends with 0, 1 after a failure, 2 after a usage error; with a command as it did.\n",
 	      out);

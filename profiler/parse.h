@@ -74,4 +74,24 @@ static inline const struct snapshot_record *parse_snapshot(const void *record, u
 	return s;
 }
 
+/**
+ * parse_counts() - a record as the counts of a group
+ * @record: from ring_peek(), 8-byte aligned
+ * @bytes: its length
+ * @ret_counters: set to the number of counters
+ *
+ * Returns @record, or NULL when it is not one of counts, or not a valid one.
+ */
+static inline const struct counts_record *parse_counts(const void *record, uint32_t bytes,
+						       uint32_t *ret_counters)
+{
+	const struct counts_record *c = record;
+
+	if (bytes <= COUNTS_RECORD_HEADER || bytes > sizeof(*c) || c->type != RECORD_COUNTS ||
+	    c->size != bytes || bytes % 8 || c->event >= MAX_EVENTS)
+		return NULL;
+	*ret_counters = (bytes - COUNTS_RECORD_HEADER) / 8;
+	return c;
+}
+
 #endif /* PROFILER_PARSE_H */

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,38 +70,70 @@ static int read_cpus(struct plan *plan, const struct options *o, char *err, size
 	return 0;
 }
 
-static uint32_t first_cpu(const struct plan *plan)
+/* The CPUs that will be sampled, of those that are online. */
+static struct cpulist usable_cpus(const struct plan *plan)
 {
-	uint32_t cpu = 0;
+	struct cpulist cpus = { 0 };
 
-	while (cpu < plan->cpu_limit &&
-	       !(cpulist_has(&plan->wanted, cpu) && cpulist_has(&plan->online, cpu)))
-		cpu++;
-	return cpu;
+	for (uint32_t cpu = 0; cpu < plan->cpu_limit; cpu++) {
+		if (!cpulist_has(&plan->wanted, cpu) || !cpulist_has(&plan->online, cpu))
+			continue;
+		cpus.bits[cpu / 64] |= UINT64_C(1) << (cpu % 64);
+		cpus.count++;
+	}
+	return cpus;
 }
 
-static bool has_event(const struct plan *plan, const struct event_spec *spec)
+static bool same_event(const struct event_spec *a, const struct event_spec *b)
 {
-	for (uint32_t i = 0; i < plan->n_events; i++)
-		if (plan->events[i].attr.type == spec->attr.type &&
-		    plan->events[i].attr.config == spec->attr.config &&
-		    plan->events[i].attr.config1 == spec->attr.config1 &&
-		    plan->events[i].attr.config2 == spec->attr.config2 &&
-		    plan->events[i].mode == spec->mode)
+	return a->attr.type == b->attr.type && a->attr.config == b->attr.config &&
+	       a->attr.config1 == b->attr.config1 && a->attr.config2 == b->attr.config2 &&
+	       a->attr.precise_ip == b->attr.precise_ip && a->mode == b->mode &&
+	       cpulist_equal(&a->cpus, &b->cpus);
+}
+
+static bool leads(const struct plan *plan, uint32_t leader, const struct event_spec *member)
+{
+	for (uint32_t i = plan->n_sampling; i < plan->n_events; i++)
+		if (plan->events[i].leader == leader + 1 && same_event(&plan->events[i], member))
 			return true;
 	return false;
 }
 
-/* Adds an event, unless it is there already. */
-static int add_event(struct plan *plan, const struct event_spec *spec, char *err, size_t err_bytes)
+/* Is there a group that tells all that this one would? */
+static bool has_group(const struct plan *plan, const struct event_spec *group, uint32_t n)
 {
-	if (has_event(plan, spec))
+	for (uint32_t i = 0; i < plan->n_sampling; i++) {
+		uint32_t found = 1;
+
+		while (found < n && leads(plan, i, &group[found]))
+			found++;
+		if (found == n && same_event(&plan->events[i], &group[0]))
+			return true;
+	}
+	return false;
+}
+
+/* Adds a group, unless it is there already: its leader behind the others, its members last. */
+static int add_group(struct plan *plan, const struct event_spec *group, uint32_t n, char *err,
+		     size_t err_bytes)
+{
+	if (has_group(plan, group, n))
 		return 0;
-	if (plan->n_events == MAX_EVENTS) {
-		snprintf(err, err_bytes, "more than %d events; give fewer -e", MAX_EVENTS);
+	if (plan->n_sampling == MAX_EVENTS) {
+		snprintf(err, err_bytes, "more than %d events that take samples; give fewer -e",
+			 MAX_EVENTS);
 		return -E2BIG;
 	}
-	plan->events[plan->n_events++] = *spec;
+	uint32_t leader = plan->n_sampling++;
+	memmove(&plan->events[leader + 1], &plan->events[leader],
+		(plan->n_events - leader) * sizeof(plan->events[0]));
+	plan->events[leader] = group[0];
+	for (uint32_t i = 1; i < n; i++) {
+		plan->events[plan->n_events + i] = group[i];
+		plan->events[plan->n_events + i].leader = leader + 1;
+	}
+	plan->n_events += n;
 	return 0;
 }
 
@@ -109,65 +142,170 @@ static bool is_hardware(const struct event_spec *spec)
 	return spec->attr.type != PERF_TYPE_SOFTWARE;
 }
 
-/* An event that does not open here: cpu-clock in its place, or an error. */
-static int stand_in(struct plan *plan, const struct options *o, const struct event_spec *spec,
-		    int error, char *err, size_t err_bytes)
+/* A member that is not there, that does not fit, or whose counter another has. */
+static bool can_do_without(int error)
 {
+	return error == -ENOENT || error == -EOPNOTSUPP || error == -EINVAL || error == -EBUSY;
+}
+
+static int fail_event(const struct event_spec *spec, int error, const char *why, char *err,
+		      size_t err_bytes)
+{
+	snprintf(err, err_bytes, "cannot open event '%s': %s", spec->typed, why);
+	return error;
+}
+
+/* A leader that does not open here: cpu-clock in its place and alone, or an error. */
+static int stand_in(struct plan *plan, const struct options *o, const struct event_spec *group,
+		    uint32_t n, int error, char *err, size_t err_bytes)
+{
+	const struct event_spec *leader = &group[0];
 	char why[PMU_ERROR_BYTES];
 	struct event_spec clock;
 
-	pmu_explain(error, spec, why, sizeof(why));
-	if (o->strict || !is_hardware(spec) || (error != -ENOENT && error != -EOPNOTSUPP)) {
-		snprintf(err, err_bytes, "cannot open event '%s': %s", spec->name, why);
+	pmu_explain(error, leader, why, sizeof(why));
+	if (o->strict || !is_hardware(leader) || (error != -ENOENT && error != -EOPNOTSUPP))
+		return fail_event(leader, error, why, err, err_bytes);
+	error = pmu_parse("cpu-clock", &clock, 1, err, err_bytes);
+	if (error < 0)
 		return error;
-	}
-	error = pmu_parse("cpu-clock", &clock, err, err_bytes);
-	if (error)
-		return error;
-	snprintf(clock.requested, sizeof(clock.requested), "%s", spec->name);
-	clock.mode = spec->mode;
-	memcpy(clock.modifier, spec->modifier, sizeof(clock.modifier));
-	plan_notice(plan, "cpu-clock stands in for '%s': %s", spec->name, why);
-	return add_event(plan, &clock, err, err_bytes);
+	snprintf(clock.requested, sizeof(clock.requested), "%s", leader->typed);
+	clock.mode = leader->mode;
+	clock.cpus = leader->cpus;
+	memcpy(clock.modifier, leader->modifier, sizeof(clock.modifier));
+	plan_notice(plan, "cpu-clock stands in for '%s'%s: %s", leader->typed,
+		    n > 1 ? ", without the others of its group" : "", why);
+	return add_group(plan, &clock, 1, err, err_bytes);
 }
 
-static int add_named(struct plan *plan, const struct options *o, const char *name, char *err,
-		     size_t err_bytes)
+/* The precise level that there is, for the one that was asked for. */
+static int settle_precise(struct plan *plan, const struct options *o, struct event_spec *spec,
+			  unsigned int cpu, char *err, size_t err_bytes)
+{
+	struct event_spec plain = *spec;
+	uint32_t asked = spec->attr.precise_ip, failed;
+
+	pmu_find_precise(spec, cpu);
+	plain.attr = spec->attr;
+	if (spec->precise_max || spec->attr.precise_ip == asked ||
+	    pmu_probe(&plain, 1, cpu, &failed))
+		return 0;
+	if (o->strict) {
+		snprintf(err, err_bytes,
+			 "cannot open event '%s': no precise level %u here, %u at most; use :P for "
+			 "the highest",
+			 spec->typed, asked, spec->attr.precise_ip);
+		return -EOPNOTSUPP;
+	}
+	plan_notice(plan, "%s: precise level %u lowered to %u, the highest that opens here",
+		    spec->typed, asked, spec->attr.precise_ip);
+	return 0;
+}
+
+/* Adds what opens of a group on a CPU; changes it. */
+static int add_opening(struct plan *plan, const struct options *o, struct event_spec *group,
+		       uint32_t n, unsigned int cpu, char *err, size_t err_bytes)
 {
 	char why[PMU_ERROR_BYTES];
-	struct event_spec spec;
-	int error = pmu_parse(name, &spec, why, sizeof(why));
+	uint32_t failed;
+	int error = settle_precise(plan, o, &group[0], cpu, err, err_bytes);
 
-	if (error) {
-		snprintf(err, err_bytes, "cannot open event '%s': %s", name, why);
-		return error;
-	}
-	error = pmu_probe(&spec, first_cpu(plan));
 	if (error)
-		return stand_in(plan, o, &spec, error, err, err_bytes);
-	return add_event(plan, &spec, err, err_bytes);
+		return error;
+	while ((error = pmu_probe(group, n, cpu, &failed))) {
+		if (!failed)
+			return stand_in(plan, o, group, n, error, err, err_bytes);
+		pmu_explain_member(error, group, failed, cpu, why, sizeof(why));
+		if (o->strict || !can_do_without(error))
+			return fail_event(&group[failed], error, why, err, err_bytes);
+		plan_notice(plan, "'%s' is left out of the group of '%s': %s", group[failed].typed,
+			    group[0].typed, why);
+		n--;
+		memmove(&group[failed], &group[failed + 1], (n - failed) * sizeof(group[0]));
+	}
+	return add_group(plan, group, n, err, err_bytes);
+}
+
+/* Adds the groups of a list, each as far as it opens. */
+static int add_list(struct plan *plan, const struct options *o, struct event_spec *list, uint32_t n,
+		    char *err, size_t err_bytes)
+{
+	const struct cpulist cpus = usable_cpus(plan);
+	char why[PMU_ERROR_BYTES];
+	bool somewhere = false;
+	int error = 0;
+
+	for (uint32_t i = 0, size; i < n && !error; i += size) {
+		unsigned int cpu = pmu_cpu_for(&list[i], &cpus);
+
+		size = pmu_group_size(list, n, i);
+		if (cpu == CPULIST_MAX)
+			continue; /* of a kind of core that is not to be sampled */
+		somewhere = true;
+		error = add_opening(plan, o, &list[i], size, cpu, err, err_bytes);
+	}
+	if (error || somewhere)
+		return error;
+	pmu_explain(-ENODEV, &list[0], why, sizeof(why));
+	return fail_event(&list[0], -ENODEV, why, err, err_bytes);
+}
+
+static int add_named(struct plan *plan, const struct options *o, const char *text, char *err,
+		     size_t err_bytes)
+{
+	struct event_spec *list = calloc(PLAN_EVENTS_MAX, sizeof(*list));
+	char why[PMU_ERROR_BYTES] = "out of memory; end other programs";
+	int n = list ? pmu_parse(text, list, PLAN_EVENTS_MAX, why, sizeof(why)) : -ENOMEM;
+	int error = n;
+
+	if (n < 0)
+		snprintf(err, err_bytes, "cannot open event '%.120s': %s", text, why);
+	else
+		error = add_list(plan, o, list, (uint32_t)n, err, err_bytes);
+	free(list);
+	return error;
+}
+
+/* With --strict, --hw-events is an error where there are no cycles. */
+static int require_cycles(const struct cpulist *cpus, char *err, size_t err_bytes)
+{
+	struct event_spec cycles[MAX_EVENTS];
+	char why[PMU_ERROR_BYTES];
+	uint32_t failed;
+	int n = pmu_parse("cycles", cycles, MAX_EVENTS, err, err_bytes);
+
+	for (int i = 0; i < n; i++) {
+		unsigned int cpu = pmu_cpu_for(&cycles[i], cpus);
+		int error = cpu == CPULIST_MAX ? 0 : pmu_probe(&cycles[i], 1, cpu, &failed);
+
+		if (!error)
+			continue;
+		pmu_explain(error, &cycles[i], why, sizeof(why));
+		return fail_event(&cycles[i], error, why, err, err_bytes);
+	}
+	return n < 0 ? n : 0;
 }
 
 static int add_hw_events(struct plan *plan, const struct options *o, char *err, size_t err_bytes)
 {
-	struct event_spec hw[PMU_HW_EVENTS];
+	const struct cpulist cpus = usable_cpus(plan);
+	struct event_spec hw[MAX_EVENTS * PMU_HW_EVENTS];
 	char note[PMU_ERROR_BYTES];
-	int n, error = 0;
+	int error = o->strict ? require_cycles(&cpus, err, err_bytes) : 0;
 
-	if (o->strict) /* cycles or nothing: with --strict this is an error where it does not open
-			*/
-		error = add_named(plan, o, "cycles", err, err_bytes);
 	if (error)
 		return error;
-	n = pmu_hw_events(hw, first_cpu(plan), note, sizeof(note));
-	if (n < 0) {
+	int n = pmu_hw_events(hw, sizeof(hw) / sizeof(hw[0]), &cpus, note, sizeof(note));
+	if (n < 0 || (note[0] && o->strict)) {
 		snprintf(err, err_bytes, "cannot open hardware events: %s", note);
-		return n;
+		return n < 0 ? n : -EOPNOTSUPP;
 	}
 	if (note[0])
 		plan_notice(plan, "%s", note);
-	for (int i = 0; i < n && !error; i++)
-		error = add_event(plan, &hw[i], err, err_bytes);
+	for (uint32_t i = 0, size; i < (uint32_t)n && !error; i += size) {
+		size = pmu_group_size(hw, (uint32_t)n, i);
+		error = add_group(plan, &hw[i], size, err, err_bytes);
+	}
 	return error;
 }
 
@@ -188,7 +326,7 @@ static int set_rates(struct plan *plan, const struct options *o, char *err, size
 {
 	uint32_t max_hz = pmu_max_sample_rate();
 
-	for (uint32_t i = 0; i < plan->n_events; i++) {
+	for (uint32_t i = 0; i < plan->n_sampling; i++) {
 		struct event_spec *e = &plan->events[i];
 		char note[PMU_ERROR_BYTES] = "";
 		int error = o->count ? pmu_set_count(e, o->count, max_hz, note, sizeof(note))
@@ -223,7 +361,7 @@ static void size_rings(struct plan *plan, const struct options *o)
 	while (bytes < RING_SNAPSHOTS * (size_t)o->snapshot_bytes)
 		bytes *= 2;
 
-	for (uint32_t i = 0; i < plan->n_events; i++) {
+	for (uint32_t i = 0; i < plan->n_sampling; i++) {
 		if (!plan->interval_ns[i]) {
 			plan->ring_bytes = RING_BYTES_UNKNOWN;
 			return;

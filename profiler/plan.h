@@ -10,13 +10,20 @@
 #include "profiler/options.h"
 #include "profiler/pmu.h"
 
+#define PLAN_EVENTS_MAX	  (MAX_EVENTS * MAX_GROUP)
 #define PLAN_NOTICES_MAX  16
 #define PLAN_NOTICE_BYTES 256
 
-/** struct plan - everything decided before the first system resource is taken */
+/**
+ * struct plan - everything decided before the first system resource is taken
+ *
+ * The events that take samples come first: their index is that of their BPF program. Members of
+ * groups follow, with 1 + the index of their leader in @events, in the order of their group.
+ */
 struct plan {
-	struct event_spec events[MAX_EVENTS];
-	uint32_t n_events;
+	struct event_spec events[PLAN_EVENTS_MAX];
+	uint32_t n_sampling;
+	uint32_t n_events;		  /* all */
 	uint64_t interval_ns[MAX_EVENTS]; /* expected time between samples of a CPU, 0 = unknown */
 	struct cpulist online;
 	struct cpulist wanted; /* of -C, else all there could ever be */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pmu.c - rates, opening, and what to tell the user when an event does not open.
+ * pmu.c - rates and opening.
  *
  * Whether an event works here is only ever found out by opening it: lists of
  * PMUs (sysfs, libpfm4) can name events that a hypervisor does not pass on.
@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,6 +31,10 @@
 
 /* A period that everything accepts and that is not reached while an event is only tried. */
 #define PROBE_PERIOD (UINT64_C(1) << 30)
+
+/* The kernel lets groups take turns every millisecond to four. */
+#define PROBE_TURNS   20
+#define PROBE_TURN_US 2000
 
 static long read_sysctl(const char *path, long otherwise)
 {
@@ -142,16 +146,16 @@ int pmu_set_count(struct event_spec *spec, uint64_t count, uint32_t max_hz, char
 	return 0;
 }
 
-static int open_attr(struct perf_event_attr *attr, unsigned int cpu)
+static int open_attr(struct perf_event_attr *attr, unsigned int cpu, int group_fd)
 {
-	long fd = syscall(SYS_perf_event_open, attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	long fd = syscall(SYS_perf_event_open, attr, -1, (int)cpu, group_fd, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int pmu_open(struct event_spec *spec, unsigned int cpu)
+int pmu_open(struct event_spec *spec, unsigned int cpu, int group_fd)
 {
-	int fd = open_attr(&spec->attr, cpu);
+	int fd = open_attr(&spec->attr, cpu, group_fd);
 
 	if (fd != -EINVAL || !spec->attr.freq)
 		return fd;
@@ -160,137 +164,91 @@ int pmu_open(struct event_spec *spec, unsigned int cpu)
 	if (spec->attr.sample_freq <= max_hz)
 		return fd;
 	apply_hz(spec, max_hz);
-	return open_attr(&spec->attr, cpu);
+	return open_attr(&spec->attr, cpu, group_fd);
 }
 
-int pmu_probe(const struct event_spec *spec, unsigned int cpu)
+static int open_to_try(const struct event_spec *spec, unsigned int cpu, int group_fd)
 {
 	struct perf_event_attr attr = spec->attr;
 
 	attr.freq = 0;
-	attr.sample_period = PROBE_PERIOD;
-	int fd = open_attr(&attr, cpu);
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
+	attr.sample_period = spec->leader ? 0 : PROBE_PERIOD;
+	return open_attr(&attr, cpu, group_fd);
 }
 
-static void explain_missing(const struct event_spec *spec, char *buf, size_t buf_bytes)
+static bool has_hardware(const struct event_spec *group, uint32_t n)
 {
-	switch (spec->attr.type) {
-	case PERF_TYPE_HARDWARE:
-	case PERF_TYPE_HW_CACHE:
-	case PERF_TYPE_RAW:
-		snprintf(buf, buf_bytes,
-			 "no hardware counter for it here, as in most virtual "
-			 "machines; use -e cpu-clock, or --list-events for what opens");
-		return;
-	case PERF_TYPE_SOFTWARE:
-		snprintf(buf, buf_bytes,
-			 "this kernel does not have it; --list-events shows what opens");
-		return;
-	default:
-		snprintf(buf, buf_bytes,
-			 "its PMU does not have it on this CPU; "
-			 "--list-events shows what opens");
+	for (uint32_t i = 0; i < n; i++)
+		if (group[i].attr.type != PERF_TYPE_SOFTWARE)
+			return true;
+	return false;
+}
+
+/*
+ * Whether a group that is open gets its counters. The kernel lets it open if the PMU has them at
+ * all, though another may hold one for good, as the NMI watchdog does. Groups take turns, so it
+ * may be a while.
+ */
+static int wait_until_it_counts(int leader_fd)
+{
+	uint64_t values[3] = { 0 }; /* count, ns enabled, ns running */
+
+	if (ioctl(leader_fd, PERF_EVENT_IOC_ENABLE, 0))
+		return -errno;
+	for (int i = 0; i < PROBE_TURNS && !values[2]; i++) {
+		if (i)
+			usleep(PROBE_TURN_US);
+		if (read(leader_fd, values, sizeof(values)) != sizeof(values))
+			return 0; /* nothing to be had on this CPU: what that means shows later */
 	}
+	return values[1] && !values[2] ? -EBUSY : 0;
 }
 
-void pmu_explain(int error, const struct event_spec *spec, char *buf, size_t buf_bytes)
+int pmu_probe(const struct event_spec *group, uint32_t n, unsigned int cpu, uint32_t *ret_failed)
 {
-	struct rlimit limit = { 0 };
+	int fds[MAX_GROUP];
+	uint32_t n_open = 0;
+	int error = 0;
 
-	switch (-error) {
-	case ENOENT:
-	case EOPNOTSUPP:
-		explain_missing(spec, buf, buf_bytes);
-		break;
-	case EACCES:
-	case EPERM:
-		snprintf(buf, buf_bytes,
-			 "not permitted (kernel.perf_event_paranoid is %ld); "
-			 "run as root or with CAP_PERFMON and CAP_BPF",
-			 read_sysctl("/proc/sys/kernel/perf_event_paranoid", 2));
-		break;
-	case EMFILE:
-		getrlimit(RLIMIT_NOFILE, &limit);
-		snprintf(buf, buf_bytes,
-			 "too many open files (limit %" PRIu64 "); "
-			 "raise the limit with ulimit -n, or take fewer events or CPUs (-C)",
-			 (uint64_t)limit.rlim_cur);
-		break;
-	case ENODEV:
-		snprintf(buf, buf_bytes,
-			 "the CPU is offline or its PMU is gone; "
-			 "choose CPUs with -C");
-		break;
-	case EBUSY:
-		snprintf(buf, buf_bytes,
-			 "the counter is taken, perhaps by the NMI watchdog; "
-			 "try sysctl kernel.nmi_watchdog=0, or end other profilers");
-		break;
-	case EINVAL:
-		snprintf(buf, buf_bytes,
-			 "the kernel cannot sample it like this, perhaps its PMU only "
-			 "counts; --list-events shows what opens");
-		break;
-	case ENOSYS:
-		snprintf(buf, buf_bytes,
-			 "this kernel has no perf events, or a container forbids them; "
-			 "allow perf_event_open(2)");
-		break;
-	default:
-		snprintf(buf, buf_bytes, "%s; the kernel's log may say more", strerror(-error));
-	}
-}
-
-/* Errors that say something about this run, not about the hardware. */
-static bool not_for_want_of_hardware(int error)
-{
-	return error == -EACCES || error == -EPERM || error == -EMFILE || error == -ENFILE ||
-	       error == -ENOMEM || error == -ENOSYS;
-}
-
-static int parse_known(const char *name, struct event_spec *ret)
-{
-	char err[PMU_ERROR_BYTES];
-
-	return pmu_parse(name, ret, err, sizeof(err));
-}
-
-int pmu_hw_events(struct event_spec ret[PMU_HW_EVENTS], unsigned int cpu, char *note,
-		  size_t note_bytes)
-{
-	static const char *const names[PMU_HW_EVENTS] = { "cycles", "instructions", "cache-misses",
-							  "branch-misses" };
-	int count = 0;
-
-	snprintf(note, note_bytes, "%s", "");
-	for (int i = 0; i < PMU_HW_EVENTS; i++) {
-		int err = parse_known(names[i], &ret[count]);
-		if (!err)
-			err = pmu_probe(&ret[count], cpu);
-		if (!err) {
-			count++;
+	for (uint32_t i = 0; i < n && i < MAX_GROUP; i++) {
+		if (i && group[i].cpus.count && !cpulist_has(&group[i].cpus, cpu))
 			continue;
+		int fd = open_to_try(&group[i], cpu, i ? fds[0] : -1);
+		if (fd < 0) {
+			*ret_failed = i;
+			error = fd;
+			break;
 		}
-		if (not_for_want_of_hardware(err)) {
-			pmu_explain(err, &ret[count], note, note_bytes);
-			return err;
-		}
-		if (i > 0)
-			continue;
-		/* Without cycles the others are not worth having. */
-		snprintf(note, note_bytes,
-			 "no hardware counters here (cycles: %s), as in most virtual machines; "
-			 "sampling cpu-clock instead",
-			 strerrorname_np(-err));
-		err = parse_known("cpu-clock", &ret[0]);
-		if (err)
-			return err;
-		snprintf(ret[0].requested, sizeof(ret[0].requested), "cycles");
-		return 1;
+		fds[n_open++] = fd;
 	}
-	return count;
+	if (!error && n_open > 1 && has_hardware(group, n)) {
+		error = wait_until_it_counts(fds[0]);
+		if (error)
+			*ret_failed = n - 1;
+	}
+	while (n_open)
+		close(fds[--n_open]);
+	return error;
+}
+
+/* arm64's kernel takes any level and does nothing with it. */
+static bool kernel_checks_precise(void)
+{
+#if defined(__x86_64__)
+	return true;
+#else
+	return false;
+#endif
+}
+
+void pmu_find_precise(struct event_spec *spec, unsigned int cpu)
+{
+	uint32_t failed;
+
+	if (!kernel_checks_precise())
+		spec->attr.precise_ip = 0;
+	while (spec->attr.precise_ip && pmu_probe(spec, 1, cpu, &failed))
+		spec->attr.precise_ip--;
+	if (!spec->attr.precise_ip)
+		spec->attr.sample_type &= ~(uint64_t)PERF_SAMPLE_CALLCHAIN;
 }

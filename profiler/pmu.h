@@ -2,10 +2,14 @@
 /*
  * pmu.h - sampling events: from a name to an open perf event.
  *
- * An event goes through pmu_parse() (name to type and config), one of
- * pmu_set_hz() and pmu_set_count() (its rate, within the limits of this machine)
- * and pmu_open(), once per CPU. What :u, :k and the idle task filter is filtered
- * in the BPF program, never by the attribute, so that it can be counted.
+ * An event goes through pmu_parse() (name to type and config), pmu_probe() (whether it opens
+ * here), one of pmu_set_hz() and pmu_set_count() (its rate, within the limits of this machine)
+ * and pmu_open(), once per CPU. What :u, :k and the idle task filter is filtered in the BPF
+ * program, not by the attribute, so that it can be counted.
+ *
+ * A group is an event that takes samples, the leader, and up to MAX_GROUP - 1 members right
+ * behind it that only count, while the leader does. Its counters have to count the same thing,
+ * so there :u and :k are in the attributes too.
  *
  * None of these functions prints. They may be called from one thread at a time.
  */
@@ -24,31 +28,39 @@
 #define PMU_NAME_BYTES	128 /* libpfm4 names with unit masks are long */
 #define PMU_ERROR_BYTES 256 /* enough for every message of this file */
 
-/* At most this many events stand behind --hw-events. */
+/* A group of --hw-events has at most this many. */
 #define PMU_HW_EVENTS 4
 
 /**
  * struct event_spec - one event of the session, plain data
- * @name: as the user would type it, modifier included: "cycles:u"
+ * @name: as the user would type it, without modifiers: "cycles", "cpu_core/cycles/"
+ * @typed: the same with modifiers, for messages: "cycles:u", "cpu_core/cycles/u"
  * @requested: what this event stands in for, "" if it is what was asked for
  * @modifier: "", "u" or "k"
  * @unit: what the period counts: "nanoseconds" or "count"
  * @mode: the modifier as the BPF program wants it
+ * @leader: 0: takes samples; else 1 + index, in the list it is in, of the event that does and in
+ *          whose samples the counts of this one travel
+ * @precise_max: :P, attr.precise_ip is what pmu_find_precise() finds
  * @clock: cpu-clock or task-clock: counts nanoseconds, and always has a fixed period
  * @asked_in_hz: asked and granted are Hz; otherwise they are a period
- * @asked: rate or period before limits
+ * @asked: rate or period before limits; of a member 0, as @granted
  * @granted: the same after limits
  * @frequency_mode: the kernel moves the period to reach the rate
  * @weight_shift: weights are counts >> this, so that they fit 32 bits
  * @cpus: the CPUs that have this event, where its PMU is not on all; else empty
- * @attr: ready for perf_event_open() once a rate is set
+ * @attr: ready for perf_event_open() once a rate is set, of a member at once; precise_ip is the
+ *        event's precise level
  */
 struct event_spec {
 	char name[PMU_NAME_BYTES];
+	char typed[PMU_NAME_BYTES];
 	char requested[PMU_NAME_BYTES];
 	char modifier[4];
 	char unit[16];
 	enum mode_filter mode;
+	uint32_t leader;
+	bool precise_max;
 	bool clock;
 	bool asked_in_hz;
 	bool frequency_mode;
@@ -60,18 +72,24 @@ struct event_spec {
 };
 
 /**
- * pmu_parse() - turn the name of an event into its attribute
- * @text: "cpu-clock", "cycles:u", a libpfm4 name, "pmu/event=0x3c/", "r003c", ...
- * @ret: filled on success, untouched on failure
+ * pmu_parse() - turn what follows one -e into events
+ * @text: names separated by commas, and groups: "cycles:u", "cpu-clock,page-faults",
+ *        "{cycles,instructions}:u". A name is one of the kernel's generic events, rNNNN,
+ *        pmu/terms/, a libpfm4 name or an event that a PMU has in sysfs, with an optional
+ *        modifier of the letters u, k, p (up to three) and P
+ * @ret: on success the events, each group's leader before its members; else undefined
+ * @room: events that @ret has room for
  * @err: on failure, one line: cause; remedy (without "cannot open event")
  * @err_bytes: size of @err, PMU_ERROR_BYTES is enough
  *
+ * Where the CPUs have several kinds of PMU a hardware event is one event for each of them.
  * Finding a name does not mean that the event opens here: see pmu_probe().
  *
- * Return: 0, -ENOENT for an unknown event, -EOPNOTSUPP for one that cannot be
- * sampled or a modifier that is not supported, -EINVAL for a malformed one.
+ * Return: the number of events, at least 1; -ENOENT for an unknown event, -EOPNOTSUPP for one
+ * that cannot be sampled or a modifier that is not supported, -EINVAL for a malformed text,
+ * -E2BIG for more events than @room or MAX_GROUP allow.
  */
-int pmu_parse(const char *text, struct event_spec *ret, char *err, size_t err_bytes)
+int pmu_parse(const char *text, struct event_spec *ret, uint32_t room, char *err, size_t err_bytes)
 	__attribute__((warn_unused_result));
 
 /**
@@ -110,26 +128,43 @@ int pmu_set_count(struct event_spec *spec, uint64_t count, uint32_t max_hz, char
 		  size_t note_bytes) __attribute__((warn_unused_result));
 
 /**
- * pmu_open() - open an event on one CPU for all processes, disabled
- * @spec: with a rate; its rate is lowered (@granted and @attr change) if the kernel
- *        lowered the limit since it was set
+ * pmu_open() - open an event on one CPU for all processes
+ * @spec: with a rate unless it is a member; its rate is lowered (@granted and @attr change) if
+ *        the kernel lowered the limit since it was set
  * @cpu: CPU number
+ * @group_fd: the leader's descriptor on @cpu for a member, else -1
+ *
+ * An event that samples is opened disabled. A member is not: it counts whenever its leader does.
  *
  * read() gives three u64: count, time enabled, time running (ns). The THROTTLE
  * and UNTHROTTLE records of a mapped buffer end in the u64 time of sample_id, in
- * BOOTTIME where attr.use_clockid is set (software events), else perf's clock.
+ * BOOTTIME where attr.use_clockid is set (groups of software events only), else perf's clock.
  *
  * Return: a file descriptor (close-on-exec) that the caller closes, or -errno
  * for pmu_explain().
  */
-int pmu_open(struct event_spec *spec, unsigned int cpu) __attribute__((warn_unused_result));
+int pmu_open(struct event_spec *spec, unsigned int cpu, int group_fd)
+	__attribute__((warn_unused_result));
 
 /**
- * pmu_probe() - whether an event opens for sampling on a CPU
+ * pmu_probe() - whether a group opens on a CPU, its events together
+ * @group: the leader, and behind it its members
+ * @n: events in @group, 1 for an event alone
+ * @cpu: CPU number; members that are not on this CPU (@cpus) are passed over
+ * @ret_failed: on failure, the index in @group of the event that did not open
  *
- * Return: 0 or -errno. The rate of @spec is neither needed nor changed.
+ * Return: 0 or -errno for pmu_explain_member(); -EBUSY also for a group that opens but never gets
+ * its counters. The rate is neither needed nor changed.
  */
-int pmu_probe(const struct event_spec *spec, unsigned int cpu) __attribute__((warn_unused_result));
+int pmu_probe(const struct event_spec *group, uint32_t n, unsigned int cpu, uint32_t *ret_failed)
+	__attribute__((warn_unused_result));
+
+/**
+ * pmu_find_precise() - settle :P, the highest precise level that opens
+ * @spec: an event that samples; attr.precise_ip changes where @precise_max is set
+ * @cpu: the CPU to try it on
+ */
+void pmu_find_precise(struct event_spec *spec, unsigned int cpu);
 
 /**
  * pmu_explain() - why pmu_open() failed and what to do: one line, "cause; remedy"
@@ -141,20 +176,47 @@ int pmu_probe(const struct event_spec *spec, unsigned int cpu) __attribute__((wa
 void pmu_explain(int error, const struct event_spec *spec, char *buf, size_t buf_bytes);
 
 /**
+ * pmu_explain_member() - pmu_explain() for an event of a group
+ * @error: as pmu_probe() returned it
+ * @group: as pmu_probe() had it
+ * @failed: the index that it gave
+ * @cpu: the CPU it was tried on
+ *
+ * Tells an event that does not open from one that does not fit beside the others.
+ */
+void pmu_explain_member(int error, const struct event_spec *group, uint32_t failed,
+			unsigned int cpu, char *buf, size_t buf_bytes);
+
+/**
+ * pmu_group_size() - how many events a group of a list from pmu_parse() has, its leader included
+ */
+uint32_t pmu_group_size(const struct event_spec *events, uint32_t n, uint32_t leader);
+
+/**
+ * pmu_cpu_for() - a CPU that an event can be tried on
+ * @cpus: those to choose from
+ *
+ * Return: the first that has the event; CPULIST_MAX if none has.
+ */
+unsigned int pmu_cpu_for(const struct event_spec *spec, const struct cpulist *cpus);
+
+/**
  * pmu_hw_events() - the events behind --hw-events
  * @ret: room for the events; no rate is set
- * @cpu: the CPU to try them on
- * @note: "", or one line for the user: why cpu-clock stands in for cycles; on
- *        failure the reason, as pmu_explain() gives it
+ * @room: how many, MAX_EVENTS * PMU_HW_EVENTS are enough
+ * @cpus: the CPUs to be sampled, of those that are online
+ * @note: "", or one line for the user: why cpu-clock stands in for cycles, or what was left
+ *        out; on failure the reason, as pmu_explain() gives it
  * @note_bytes: size of @note
  *
- * cycles, and with it instructions, cache-misses and branch-misses as far as they
- * open. Where there are no hardware counters: cpu-clock, with @requested "cycles".
+ * A group led by cycles with instructions, cache-misses and branch-misses as far as they open
+ * together; one for each kind of PMU that @cpus have. Where there are no hardware counters:
+ * cpu-clock, with @requested "cycles".
  *
  * Return: the number of events, at least 1, or -errno when not for want of
  * hardware (no permission, too many open files).
  */
-int pmu_hw_events(struct event_spec ret[PMU_HW_EVENTS], unsigned int cpu, char *note,
+int pmu_hw_events(struct event_spec *ret, uint32_t room, const struct cpulist *cpus, char *note,
 		  size_t note_bytes) __attribute__((warn_unused_result));
 
 /**

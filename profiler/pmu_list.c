@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profiler/pmu_names.h"
+#include "profiler/pmu_encode.h"
 
+#define ONLINE_CPUS  "/sys/devices/system/cpu/online"
 #define LINE_COLUMNS 80
 #define NAME_COLUMN  2
 #define TEXT_COLUMN  30
@@ -24,8 +25,10 @@ struct refused {
 };
 
 struct list {
+	const char *root; /* of sysfs */
 	FILE *out;
 	unsigned int cpu;
+	struct cpulist online;
 	const char *heading; /* not yet written */
 	struct refused *refused;
 	size_t n_refused;
@@ -80,31 +83,86 @@ static void write_event(struct list *list, const char *name, const char *descrip
 		len ? " " : "", len, description, dots);
 }
 
-/* Tries an event and puts it where it belongs. */
+/* On the CPU of the list, or where that is of another kind on one that has the event. */
+static int try_spec(const struct list *list, const struct event_spec *spec)
+{
+	unsigned int cpu = list->cpu;
+	uint32_t failed;
+
+	if (spec->cpus.count && !cpulist_has(&spec->cpus, cpu))
+		cpu = pmu_cpu_for(spec, &list->online);
+	return pmu_probe(spec, 1, cpu, &failed);
+}
+
+/* Tries an event and puts it where it belongs; one of several kinds of core under its name if
+ * all have it. */
 static void try_event(struct list *list, const char *name, const char *description)
 {
+	struct event_spec specs[PMU_MAX_CORES];
+	int errors[PMU_MAX_CORES], n_bad = 0;
 	char err[PMU_ERROR_BYTES];
-	struct event_spec spec;
+	int n = pmu_parse_in(list->root, name, specs, PMU_MAX_CORES, err, sizeof(err));
 
-	if (pmu_parse(name, &spec, err, sizeof(err)))
-		return; /* no event by itself: a unit mask that needs another */
-	int error = pmu_probe(&spec, list->cpu);
-	if (error) {
-		add_refused(list, name, error);
-		return;
+	for (int i = 0; i < n; i++) {
+		errors[i] = try_spec(list, &specs[i]);
+		n_bad += errors[i] != 0;
 	}
-	write_event(list, name, description);
+	if (n > 0 && !n_bad)
+		write_event(list, name, description);
+	else if (n == n_bad && n > 0)
+		add_refused(list, name, errors[0]);
+	/* Else it is no event by itself, a unit mask that needs another, or of some cores only. */
+	for (int i = 0; i < n && n_bad && n_bad < n; i++) {
+		if (errors[i])
+			add_refused(list, specs[i].typed, errors[i]);
+		else
+			write_event(list, specs[i].typed, description);
+	}
+}
+
+static bool opens(const struct list *list, const char *name)
+{
+	struct event_spec specs[PMU_MAX_CORES];
+	char err[PMU_ERROR_BYTES];
+	int n = pmu_parse_in(list->root, name, specs, PMU_MAX_CORES, err, sizeof(err));
+
+	return n > 0 && !try_spec(list, &specs[0]);
 }
 
 /* Shows a form of name, if an example of it opens. */
 static void try_form(struct list *list, const char *example, const char *form,
 		     const char *description)
 {
-	char err[PMU_ERROR_BYTES];
-	struct event_spec spec;
-
-	if (!pmu_parse(example, &spec, err, sizeof(err)) && !pmu_probe(&spec, list->cpu))
+	if (opens(list, example))
 		write_event(list, form, description);
+}
+
+/* The highest level at which cycles open, on each kind of core. */
+static void list_precise(struct list *list)
+{
+	static const char *const suffixes[] = { "", ":p", ":p to :pp", ":p to :ppp" };
+	struct event_spec specs[PMU_MAX_CORES];
+	char text[PMU_ERROR_BYTES], form[PMU_NAME_BYTES + 32];
+	int n = pmu_parse_in(list->root, "cycles:P", specs, PMU_MAX_CORES, text, sizeof(text));
+
+	for (int i = 0; i < n; i++) {
+		struct event_spec *spec = &specs[i];
+		size_t pmu_len = spec->cpus.count ? strcspn(spec->name, "/") : 0;
+		const char *pmu = pmu_len ? spec->name : "cpu";
+
+		pmu_find_precise(spec,
+				 spec->cpus.count ? pmu_cpu_for(spec, &list->online) : list->cpu);
+		if (!spec->attr.precise_ip)
+			continue;
+		snprintf(form, sizeof(form), "%.*s%sNAME%s", (int)pmu_len, pmu, pmu_len ? " " : "",
+			 suffixes[spec->attr.precise_ip]);
+		char *name = strndup(pmu, pmu_len ? pmu_len : 3);
+		int claimed = name ? pmu_sysfs_max_precise(list->root, name) : -ENOMEM;
+		free(name);
+		snprintf(text, sizeof(text), "tried with cycles; the kernel claims %s%.0d",
+			 claimed > 0 ? "level " : "nothing", claimed > 0 ? claimed : 0);
+		write_event(list, form, text);
+	}
 }
 
 static void list_generic(struct list *list, uint32_t type)
@@ -217,23 +275,32 @@ static void list_all(struct list *list)
 	list_caches(list);
 	list->heading = "hardware, of this CPU (libpfm4)";
 	pmu_pfm_each(list_pfm_event, list);
+	if (!pmu_pfm_counters() && opens(list, "cycles"))
+		fprintf(list->out,
+			"\nlibpfm4 does not know this CPU: names of its own events are from sysfs "
+			"only\n");
 	list->heading = "from sysfs";
-	pmu_sysfs_each(PMU_SYSFS, list_sysfs_event, list);
+	pmu_sysfs_each(list->root, list_sysfs_event, list);
+	list->heading = "precise levels, for samples that name the right instruction";
+	list_precise(list);
 	list->heading = "any other, by its number";
 	try_form(list, "r0", "rNNNN", "the CPU's event NNNN, in hexadecimal");
 	try_form(list, "software/config=0/", "PMU/config=0xNNNN/",
 		 "of a PMU in /sys/bus/event_source/devices");
 }
 
-int pmu_list(FILE *out, unsigned int cpu)
+int pmu_list_in(const char *root, FILE *out, unsigned int cpu)
 {
-	struct list list = { .out = out, .cpu = cpu };
+	struct list list = { .root = root, .out = out, .cpu = cpu };
 	char err[PMU_ERROR_BYTES];
 	struct event_spec clock;
+	uint32_t failed;
 
-	int error = pmu_parse("cpu-clock", &clock, err, sizeof(err));
+	int error = pmu_parse("cpu-clock", &clock, 1, err, sizeof(err));
+	if (error > 0)
+		error = pmu_probe(&clock, 1, cpu, &failed);
 	if (!error)
-		error = pmu_probe(&clock, cpu);
+		error = cpulist_read(ONLINE_CPUS, &list.online);
 	if (error) {
 		pmu_explain(error, &clock, err, sizeof(err));
 		fprintf(out, "no event can be opened: %s\n", err);
@@ -241,10 +308,16 @@ int pmu_list(FILE *out, unsigned int cpu)
 	}
 	fprintf(out, "Events that can be sampled here (tried on CPU %u).\n", cpu);
 	fprintf(out,
-		"Choose with -e NAME; NAME:u counts user mode only, NAME:k the kernel only.\n");
+		"Choose with -e NAME; NAME:u counts user mode only, NAME:k the kernel only.\n"
+		"-e '{A,B,C}' is a group: A takes samples, which carry the counts of all three.\n");
 	list_all(&list);
 	write_all_refused(&list);
 	error = list.out_of_memory ? -ENOMEM : 0;
 	list_free(&list);
 	return error;
+}
+
+int pmu_list(FILE *out, unsigned int cpu)
+{
+	return pmu_list_in(PMU_SYSFS, out, cpu);
 }

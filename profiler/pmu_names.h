@@ -51,6 +51,15 @@ int pmu_pfm_encode(const char *name, struct pmu_encoding *ret) __attribute__((wa
 void pmu_pfm_each(void (*fn)(const char *name, const char *description, void *arg), void *arg);
 
 /**
+ * pmu_pfm_counters() - counters of a core for events of all kinds, as libpfm4 knows it
+ *
+ * The most that the model has: with hyper-threading or a watchdog there may be fewer.
+ *
+ * Return: their number, 0 if it does not know this CPU.
+ */
+unsigned int pmu_pfm_counters(void);
+
+/**
  * pmu_sysfs_encode() - the event "terms" of a PMU, as in pmu/terms/
  * @root: PMU_SYSFS, or a copy of it in a test
  * @pmu: name of the PMU

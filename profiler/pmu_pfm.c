@@ -92,3 +92,17 @@ void pmu_pfm_each(void (*fn)(const char *name, const char *description, void *ar
 			each_umask(i, fn, arg);
 	}
 }
+
+unsigned int pmu_pfm_counters(void)
+{
+	if (pfm_initialize() != PFM_SUCCESS)
+		return 0;
+	for (int pmu = PFM_PMU_NONE; pmu < PFM_PMU_MAX; pmu++) {
+		pfm_pmu_info_t info = { .size = sizeof(info) };
+
+		if (pfm_get_pmu_info((pfm_pmu_t)pmu, &info) == PFM_SUCCESS && info.is_present &&
+		    info.type == PFM_PMU_TYPE_CORE && info.num_cntrs > 0)
+			return (unsigned int)info.num_cntrs;
+	}
+	return 0;
+}

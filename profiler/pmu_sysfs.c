@@ -5,17 +5,19 @@
  *   DEVICES/PMU/type          number for perf_event_attr.type
  *   DEVICES/PMU/events/NAME   "event=0x3c,umask=0x00": terms of a named event
  *   DEVICES/PMU/format/TERM   "config:0-7,32-35": the bits a term's value goes to
+ *   DEVICES/PMU/cpus          "0-7": the CPUs whose cores it counts for
+ *   DEVICES/PMU/caps/max_precise
  *
  * Source: Documentation/ABI/testing/sysfs-bus-event_source-devices-{events,format}.
  */
-#include "profiler/pmu_names.h"
+#include "profiler/pmu_encode.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_BYTES 256 /* the longest event of today's drivers has about 60 */
 
@@ -201,4 +203,58 @@ int pmu_sysfs_each(const char *root, int (*fn)(const char *pmu, const char *even
 	}
 	free(names);
 	return stop;
+}
+
+/* The PMU of one kind of core, if this is one and some of its CPUs are there. */
+static bool read_core(const char *root, const char *name, struct pmu_core *ret)
+{
+	const struct pmu_dir dir = { root, name };
+	char path[512], text[TEXT_BYTES], *end;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s/cpus", root, name) >= sizeof(path) ||
+	    cpulist_read(path, &ret->cpus) || read_text(&dir, "", "type", text))
+		return false;
+	ret->type = (uint32_t)strtoul(text, &end, 10);
+	return end != text &&
+	       (size_t)snprintf(ret->name, sizeof(ret->name), "%s", name) < sizeof(ret->name);
+}
+
+void pmu_sysfs_cores(const char *root, struct pmu_cores *ret)
+{
+	struct dirent **names;
+	int n = scandir(root, &names, NULL, alphasort);
+
+	ret->n = 0;
+	if (n < 0)
+		return;
+	for (int i = 0; i < n; i++) {
+		if (ret->n < PMU_MAX_CORES && plain_name(names[i]->d_name) &&
+		    read_core(root, names[i]->d_name, &ret->core[ret->n]))
+			ret->n++;
+		free(names[i]);
+	}
+	free(names);
+	if (ret->n == 1)
+		ret->n = 0;
+}
+
+bool pmu_sysfs_is_core(const char *root, const char *pmu)
+{
+	char path[512];
+
+	if (!plain_name(pmu) ||
+	    (size_t)snprintf(path, sizeof(path), "%s/%s/cpus", root, pmu) >= sizeof(path))
+		return false;
+	return !strcmp(pmu, "cpu") || !access(path, F_OK);
+}
+
+int pmu_sysfs_max_precise(const char *root, const char *pmu)
+{
+	const struct pmu_dir dir = { root, pmu };
+	char text[TEXT_BYTES];
+	int error = read_text(&dir, "caps/", "max_precise", text);
+
+	if (error)
+		return error;
+	return text[0] >= '0' && text[0] <= '3' && !text[1] ? text[0] - '0' : -EINVAL;
 }

@@ -113,12 +113,46 @@ static void say_obstacle(struct recorder *r, const struct record_listener *liste
 	listener->message(text);
 }
 
+/* The kernel lowers its limit on its own; events that are over it are throttled from then on. */
+static void watch_rate_limit(struct recorder *r, const struct record_listener *listener)
+{
+	uint32_t now = pmu_max_sample_rate(), before = r->max_sample_rate;
+	char text[RECORD_ERROR_BYTES];
+
+	if (now == before)
+		return;
+	r->max_sample_rate = now;
+	if (r->n_rate_limits < RATE_LIMITS_MAX) {
+		Profiler__RateLimit *change = &r->rate_limits[r->n_rate_limits++];
+
+		profiler__rate_limit__init(change);
+		change->time_ns = recorder_now_ns();
+		change->max_sample_rate = now;
+	}
+	for (uint32_t i = 0; i < r->plan.n_sampling; i++) {
+		const struct event_spec *e = &r->plan.events[i];
+
+		if (!e->asked_in_hz || e->granted <= now || e->granted > before)
+			continue;
+		snprintf(text, sizeof(text),
+			 "kernel.perf_event_max_sample_rate was lowered to %u Hz meanwhile: what "
+			 "it costs is counted as throttled; sysctl "
+			 "kernel.perf_cpu_time_max_percent=0 keeps the kernel from lowering it",
+			 now);
+		plan_notice(&r->plan, "%s", text);
+		listener->message(text);
+		return;
+	}
+}
+
 static void every_second(struct recorder *r, const struct record_listener *listener)
 {
 	struct record_totals totals;
 
 	follow_hotplug(r);
 	say_obstacle(r, listener);
+	watch_rate_limit(r, listener);
+	header_take_notices(&r->header, &r->plan);
 	account_write(r, false);
 	if (!listener->progress)
 		return;
@@ -189,6 +223,7 @@ static int start(struct recorder *r, char *err, size_t err_bytes)
 
 	if (!error)
 		error = cputime_read(r->cputime_start, r->plan.cpu_limit);
+	r->max_sample_rate = pmu_max_sample_rate();
 	r->start_ns = recorder_now_ns();
 	r->header.message.start_ns = r->start_ns;
 	if (!error)

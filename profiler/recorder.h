@@ -30,6 +30,9 @@
 #include "profiler/stream.h"
 #include "profiler/writer.h"
 
+/* Changes of kernel.perf_event_max_sample_rate that the ledger tells. */
+#define RATE_LIMITS_MAX 64
+
 /**
  * struct recorder - one recording
  *
@@ -63,7 +66,10 @@ struct recorder {
 	struct namer *namer;	     /* NULL without names, as the next */
 	struct jitnamer *jitnamer;
 	bool obstacle_said;
-	bool hurry; /* what came just now is wanted soon */
+	uint32_t max_sample_rate; /* as it was last seen */
+	uint32_t n_rate_limits;
+	Profiler__RateLimit rate_limits[RATE_LIMITS_MAX]; /* its changes */
+	bool hurry;					  /* what came just now is wanted soon */
 	struct stacks *stacks;
 	struct handoff *handoff;
 	struct stream *stream;

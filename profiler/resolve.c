@@ -354,7 +354,8 @@ static uint32_t resolve_thread(struct resolver *r, struct thread *t)
 }
 
 /* What a sample has to say whatever its stacks; SAMPLE_SNAPSHOT is the ring's business. */
-static struct stream_sample stream_sample_of(const struct sample_event *s)
+static struct stream_sample stream_sample_of(const struct sample_event *s,
+					     const struct counts_record *counts)
 {
 	return (struct stream_sample){
 		.time_ns = s->time_ns,
@@ -362,13 +363,15 @@ static struct stream_sample stream_sample_of(const struct sample_event *s)
 		.event = s->event,
 		.weight = s->weight,
 		.flags = s->flags & ~(uint32_t)SAMPLE_SNAPSHOT,
+		.counts = counts,
 	};
 }
 
-void resolve_sample(struct resolver *r, const struct sample_event *s)
+void resolve_sample(struct resolver *r, const struct sample_event *s,
+		    const struct counts_record *counts)
 {
 	struct thread *thread = procmap_thread(r->procmap, s->pid, s->tid);
-	struct stream_sample out = stream_sample_of(s);
+	struct stream_sample out = stream_sample_of(s, counts);
 	uint32_t outcome, kernel_outcome;
 
 	for (int attempt = 0; attempt < 2; attempt++) {
@@ -410,7 +413,8 @@ static uint32_t resolve_held_thread(struct resolver *r, const struct held_sample
 			     held->thread_comm);
 }
 
-bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *s)
+bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *s,
+		  const struct counts_record *counts)
 {
 	const struct thread *thread = procmap_thread(r->procmap, s->pid, s->tid);
 	const struct raw_stack *stack;
@@ -421,6 +425,8 @@ bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sampl
 		unwind_job_free(job);
 		return false;
 	}
+	if (counts)
+		held->counts = *counts;
 	/* Copies: by the time the answer is here, the slots may mean other stacks. */
 	stack = s->user_stack ? stacks_find(r->stacks, s->cpu, s->user_stack) : NULL;
 	if (stack) {
@@ -446,7 +452,8 @@ void resolve_held(struct resolver *r, const struct held_sample *held)
 	uint32_t outcome = job->frames ? job->outcome
 				       : STACK_OUTCOME(STACK_NO_ANSWER, STACK_HOW(held->outcome));
 	struct thread *thread = procmap_thread(r->procmap, held->event.pid, held->event.tid);
-	struct stream_sample out = stream_sample_of(&held->event);
+	struct stream_sample out =
+		stream_sample_of(&held->event, held->counts.type ? &held->counts : NULL);
 	struct user_space u = { NULL, held->image, held->event.pid };
 
 	if (STACK_END(outcome) == STACK_MAX_FRAMES)

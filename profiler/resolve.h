@@ -64,16 +64,22 @@ struct resolver {
 	uint8_t asked[CALLTREE_FRAMES]; /* by frame of this epoch: RESOLVE_ASKED_* */
 };
 
-/** resolve_sample() - resolve a sample and append it to the stream */
-void resolve_sample(struct resolver *r, const struct sample_event *sample);
+/**
+ * resolve_sample() - resolve a sample and append it to the stream
+ * @counts: of its group, or NULL
+ */
+void resolve_sample(struct resolver *r, const struct sample_event *sample,
+		    const struct counts_record *counts);
 
 /**
  * resolve_hold() - let a sample wait for the walk of its snapshot
  * @job: of completer_snapshot(); taken over
+ * @counts: of its group, or NULL
  *
  * Returns false when it cannot wait: resolve_sample() it.
  */
-bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *sample);
+bool resolve_hold(struct resolver *r, struct unwind_job *job, const struct sample_event *sample,
+		  const struct counts_record *counts);
 
 /** resolve_held() - the same for a sample whose user stack came later */
 void resolve_held(struct resolver *r, const struct held_sample *held);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "bpf/unwind.h"
+#include "profiler/savedregs.h"
 
 #include "bpf/follow.skel.h"
 #include "bpf/sample.skel.h"
@@ -36,6 +37,8 @@ struct sampler {
 	struct ring *rings;
 	struct event_counters *counters;
 	size_t counters_bytes;
+	struct group_counts *groups; /* NULL when no event leads one */
+	size_t groups_bytes;
 };
 
 static struct bpf_program *program(const struct sampler *s, uint32_t event)
@@ -44,6 +47,16 @@ static struct bpf_program *program(const struct sampler *s, uint32_t event)
 
 	snprintf(name, sizeof(name), "sample_%u", event);
 	return bpf_object__find_program_by_name(s->sample->obj, name);
+}
+
+static int size_group_maps(struct sample_bpf *b, uint32_t cpus)
+{
+	int err = bpf_map__set_max_entries(b->maps.groups, cpus * MAX_EVENTS);
+
+	err = err ? err : bpf_map__set_max_entries(b->maps.readings, cpus);
+	err = err ? err : bpf_map__set_max_entries(b->maps.switch_counters, cpus);
+	return err ? err
+		   : bpf_map__set_max_entries(b->maps.group_members, cpus * MAX_EVENTS * MAX_GROUP);
 }
 
 /* Everything that must be known before the verifier sees the programs. */
@@ -63,12 +76,19 @@ static int configure(struct sampler *s, const struct sampler_config *c)
 	b->rodata->seed = seed;
 	b->rodata->user_walk = c->user_walk;
 	b->rodata->snapshot_bytes = c->snapshot_bytes;
-	/* Without it (before 5.15) the kernel walks user stacks where a sample hits the kernel. */
 	b->rodata->have_task_pt_regs =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs, NULL) == 1;
+	if (!b->rodata->have_task_pt_regs) {
+		struct savedregs saved = savedregs_find();
+
+		b->rodata->task_stack_at = saved.task_stack;
+		b->rodata->saved_regs_at = saved.at;
+	}
 	for (uint32_t i = 0; i < MAX_EVENTS; i++) {
 		b->rodata->mode_filter[i] = c->mode[i];
 		b->rodata->weight_shift[i] = c->weight_shift[i];
+		b->rodata->group_size[i] = c->group_size[i];
+		b->rodata->have_groups |= c->group_size[i] > 0;
 		bpf_program__set_autoload(program(s, i), i < c->events);
 	}
 	bpf_program__set_autoload(b->progs.forget_process, c->user_walk == USER_WALK_TABLES);
@@ -81,6 +101,8 @@ static int configure(struct sampler *s, const struct sampler_config *c)
 		  : bpf_map__set_value_size(b->maps.snapshots,
 					    SNAPSHOT_RECORD_HEADER + c->snapshot_bytes);
 	err = err ? err : bpf_map__set_max_entries(b->maps.target_pids, pid_max);
+	if (!err && b->rodata->have_groups)
+		err = size_group_maps(b, c->cpus);
 	if (!err && c->tid_count)
 		err = bpf_map__set_max_entries(b->maps.target_tids, c->tid_count);
 	return err;
@@ -107,19 +129,28 @@ static int load_sample(struct sampler *s)
 	return err;
 }
 
-static int map_counters(struct sampler *s)
+/* The values of an array map in our memory; NULL with errno set. */
+static void *map_values(const struct bpf_map *map, int protection, size_t *bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *p;
 
+	*bytes = (*bytes + page - 1) & ~(page - 1);
+	p = mmap(NULL, *bytes, protection, MAP_SHARED, bpf_map__fd(map), 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int map_counters(struct sampler *s)
+{
 	s->counters_bytes = s->cpus * MAX_EVENTS * sizeof(struct event_counters);
-	s->counters_bytes = (s->counters_bytes + page - 1) & ~(page - 1);
-	p = mmap(NULL, s->counters_bytes, PROT_READ, MAP_SHARED,
-		 bpf_map__fd(s->sample->maps.counters), 0);
-	if (p == MAP_FAILED)
+	s->counters = map_values(s->sample->maps.counters, PROT_READ, &s->counters_bytes);
+	if (!s->counters)
 		return -errno;
-	s->counters = p;
-	return 0;
+	if (!s->sample->rodata->have_groups)
+		return 0;
+	s->groups_bytes = s->cpus * MAX_EVENTS * sizeof(struct group_counts);
+	s->groups = map_values(s->sample->maps.groups, PROT_READ | PROT_WRITE, &s->groups_bytes);
+	return s->groups ? 0 : -errno;
 }
 
 static int fill_targets(struct sampler *s, const struct sampler_config *c)
@@ -175,6 +206,10 @@ static void explain(int error, char *err, size_t err_bytes)
 		snprintf(err, err_bytes,
 			 "cannot load the BPF programs: no permission; run as root, or with "
 			 "CAP_BPF and CAP_PERFMON");
+	else if (error == -EMFILE || error == -ENFILE)
+		snprintf(err, err_bytes,
+			 "cannot load the BPF programs: too many open files; raise the limit with "
+			 "ulimit -n");
 	else if (error == -ENOMEM)
 		snprintf(err, err_bytes,
 			 "cannot load the BPF programs: out of memory; a memory cgroup may be in "
@@ -249,6 +284,8 @@ void sampler_free(struct sampler *s)
 	}
 	if (s->counters)
 		munmap(s->counters, s->counters_bytes);
+	if (s->groups)
+		munmap(s->groups, s->groups_bytes);
 	bpf_link__destroy(s->forget_link);
 	follow_bpf__destroy(s->follow);
 	sample_bpf__destroy(s->sample);
@@ -303,6 +340,38 @@ struct event_counters sampler_counters(const struct sampler *s, uint32_t cpu, ui
 	/* Last to first: the program counts an entry before its outcome, so no outcome is ahead. */
 	for (size_t i = sizeof(copy) / sizeof(*target); i-- > 0;)
 		target[i] = __atomic_load_n(&source[i], __ATOMIC_ACQUIRE);
+	return copy;
+}
+
+int sampler_set_counter(struct sampler *s, uint32_t cpu, uint32_t event, uint32_t place, int fd)
+{
+	uint32_t group = cpu * MAX_EVENTS + event, index = group * MAX_GROUP + place;
+	struct group_counts *g = &s->groups[group];
+
+	/* It does not run yet, and nor does the program. What was counted before stays counted. */
+	g->at[place] = 0;
+	g->enabled_ns = 0;
+	g->running_ns = 0;
+	return bpf_map_update_elem(bpf_map__fd(s->sample->maps.group_members), &index, &fd,
+				   BPF_ANY);
+}
+
+int sampler_set_switches(struct sampler *s, uint32_t cpu, int fd)
+{
+	return bpf_map_update_elem(bpf_map__fd(s->sample->maps.switch_counters), &cpu, &fd,
+				   BPF_ANY);
+}
+
+struct group_counts sampler_group(const struct sampler *s, uint32_t cpu, uint32_t event)
+{
+	struct group_counts copy = { 0 };
+	__u64 *to = (__u64 *)&copy;
+
+	if (!s->groups)
+		return copy;
+	for (size_t i = 0; i < sizeof(copy) / sizeof(*to); i++)
+		to[i] = __atomic_load_n((const __u64 *)&s->groups[cpu * MAX_EVENTS + event] + i,
+					__ATOMIC_RELAXED);
 	return copy;
 }
 

@@ -25,6 +25,7 @@ struct sampler;
  * @events: how many programs are needed
  * @mode: for each event its enum mode_filter
  * @weight_shift: for each event
+ * @group_size: for each event, how many counters it leads, itself included; 0 when it leads none
  * @filter: bits of enum filter_bit
  * @user_walk: how user stacks are walked
  * @snapshot_bytes: of stack in a snapshot, 0 without snapshots
@@ -38,6 +39,7 @@ struct sampler_config {
 	uint32_t events;
 	uint8_t mode[MAX_EVENTS];
 	uint8_t weight_shift[MAX_EVENTS];
+	uint8_t group_size[MAX_EVENTS];
 	uint32_t filter;
 	enum user_walk user_walk;
 	uint32_t snapshot_bytes;
@@ -81,6 +83,23 @@ int sampler_program_fd(const struct sampler *s, uint32_t event);
 
 /** sampler_counters() - a copy of the counters of a CPU and event, by an atomic load of each */
 struct event_counters sampler_counters(const struct sampler *s, uint32_t cpu, uint32_t event);
+
+/**
+ * sampler_set_counter() - the programs of a CPU read this counter of a group from now on
+ * @place: in the group, 0 is the event that leads it
+ * @fd: perf event, counts from 0; the caller's
+ *
+ * Returns 0 or -errno.
+ */
+__attribute__((warn_unused_result)) int sampler_set_counter(struct sampler *s, uint32_t cpu,
+							    uint32_t event, uint32_t place, int fd);
+
+/** sampler_set_switches() - the same for the counter of a CPU's context switches */
+__attribute__((warn_unused_result)) int sampler_set_switches(struct sampler *s, uint32_t cpu,
+							     int fd);
+
+/** sampler_group() - a copy of what a group has counted on a CPU; all 0 where it leads none */
+struct group_counts sampler_group(const struct sampler *s, uint32_t cpu, uint32_t event);
 
 /** sampler_add_pid() - make a process a target; 0 or -errno */
 __attribute__((warn_unused_result)) int sampler_add_pid(struct sampler *s, uint32_t pid);

@@ -2,8 +2,9 @@
 /*
  * session.c - the perf events of a run, one per event and CPU, through CPU hotplug.
  *
- * Each event has a small mapped buffer, for one purpose: the kernel tells of throttling
- * nowhere else. Samples never go there, they are the BPF program's.
+ * Each event that takes samples has a small mapped buffer, for one purpose: the kernel tells of
+ * throttling nowhere else. Samples never go there, they are the BPF program's. Events that only
+ * count are in the group of one that takes samples, whose program reads them.
  *
  * Invariant: counts only grow. What an event counted before its CPU went away is kept.
  */
@@ -44,6 +45,8 @@ struct session {
 	bool enabled;
 	size_t page;
 	struct counter *counters; /* cpu * n_events + event */
+	int *switches;		  /* by CPU: a counter of context switches, -1 when not open */
+	bool has_groups;
 };
 
 static struct counter *counter_at(const struct session *s, uint32_t cpu, uint32_t event)
@@ -51,32 +54,22 @@ static struct counter *counter_at(const struct session *s, uint32_t cpu, uint32_
 	return &s->counters[(size_t)cpu * s->n_events + event];
 }
 
-static int open_counter(struct session *s, uint32_t cpu, uint32_t event)
+/* An event that takes samples: its program and its buffer. */
+static int arm(struct session *s, struct counter *c, uint32_t event)
 {
-	struct counter *c = counter_at(s, cpu, event);
-	int fd = pmu_open(&s->events[event], cpu), err;
-
-	if (fd < 0)
-		return fd;
-	c->buffer =
-		mmap(NULL, (1 + RECORD_PAGES) * s->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	c->buffer = mmap(NULL, (1 + RECORD_PAGES) * s->page, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 c->fd, 0);
 	if (c->buffer == MAP_FAILED) {
-		err = -errno;
 		c->buffer = NULL;
-		close(fd);
-		return err;
+		return -errno;
 	}
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, sampler_program_fd(s->sampler, event)) ||
-	    (s->enabled && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0))) {
-		err = -errno;
-		munmap(c->buffer, (1 + RECORD_PAGES) * s->page);
-		c->buffer = NULL;
-		close(fd);
-		return err;
-	}
-	c->fd = fd;
-	c->opened_once = true;
-	return 0;
+	return ioctl(c->fd, PERF_EVENT_IOC_SET_BPF, sampler_program_fd(s->sampler, event)) ? -errno
+											   : 0;
+}
+
+static bool samples(const struct session *s, uint32_t event)
+{
+	return !s->events[event].leader;
 }
 
 static void close_counter(struct session *s, uint32_t cpu, uint32_t event)
@@ -86,16 +79,85 @@ static void close_counter(struct session *s, uint32_t cpu, uint32_t event)
 	if (c->fd < 0)
 		return;
 	c->past = session_read(s, cpu, event);
-	munmap(c->buffer, (1 + RECORD_PAGES) * s->page);
+	if (c->buffer)
+		munmap(c->buffer, (1 + RECORD_PAGES) * s->page);
 	c->buffer = NULL;
 	close(c->fd);
 	c->fd = -1;
 	c->throttled_since = 0;
 }
 
+static int open_counter(struct session *s, uint32_t cpu, uint32_t event, int group_fd)
+{
+	struct counter *c = counter_at(s, cpu, event);
+	int err;
+
+	c->fd = pmu_open(&s->events[event], cpu, group_fd);
+	if (c->fd < 0) {
+		err = c->fd;
+		c->fd = -1;
+		return err;
+	}
+	err = samples(s, event) ? arm(s, c, event) : 0;
+	if (err) {
+		close_counter(s, cpu, event);
+		return err;
+	}
+	c->opened_once = true;
+	return 0;
+}
+
 static bool covers(const struct event_spec *e, uint32_t cpu)
 {
 	return !e->cpus.count || cpulist_has(&e->cpus, cpu);
+}
+
+/* Opens what the event of a group leads, and lets the programs read all of it. */
+static int open_group(struct session *s, uint32_t cpu, uint32_t leader, uint32_t *ret_event)
+{
+	int group_fd = counter_at(s, cpu, leader)->fd, err = 0;
+	uint32_t place = 0;
+
+	for (uint32_t i = 0; i < s->n_events && !err; i++) {
+		if (s->events[i].leader != leader + 1)
+			continue;
+		if (!place++)
+			err = sampler_set_counter(s->sampler, cpu, leader, 0, group_fd);
+		if (err || !covers(&s->events[i], cpu))
+			continue;
+		*ret_event = i;
+		err = open_counter(s, cpu, i, group_fd);
+		if (!err)
+			err = sampler_set_counter(s->sampler, cpu, leader, place,
+						  counter_at(s, cpu, i)->fd);
+	}
+	return err;
+}
+
+/* What tells whether the counts of a group are of one task. */
+static int open_switches(struct session *s, uint32_t cpu)
+{
+	struct event_spec spec = {
+		.name = "context-switches",
+		.attr = { .size = sizeof(spec.attr),
+			  .type = PERF_TYPE_SOFTWARE,
+			  .config = PERF_COUNT_SW_CONTEXT_SWITCHES },
+	};
+
+	if (!s->has_groups || s->switches[cpu] >= 0)
+		return 0;
+	s->switches[cpu] = pmu_open(&spec, cpu, -1);
+	return s->switches[cpu] < 0 ? s->switches[cpu]
+				    : sampler_set_switches(s->sampler, cpu, s->switches[cpu]);
+}
+
+static void close_cpu(struct session *s, uint32_t cpu)
+{
+	for (uint32_t i = s->n_events; i-- > 0;) /* those of a group before what leads it */
+		close_counter(s, cpu, i);
+	if (s->switches[cpu] >= 0)
+		close(s->switches[cpu]);
+	s->switches[cpu] = -1;
 }
 
 /* Opens what is not open yet on a CPU. On failure *ret_event is the event. */
@@ -104,11 +166,21 @@ static int open_cpu(struct session *s, uint32_t cpu, uint32_t *ret_event)
 	int err = sampler_add_ring(s->sampler, cpu);
 
 	*ret_event = 0;
+	if (!err)
+		err = open_switches(s, cpu);
 	for (uint32_t i = 0; i < s->n_events && !err; i++) {
-		if (counter_at(s, cpu, i)->fd >= 0 || !covers(&s->events[i], cpu))
+		struct counter *c = counter_at(s, cpu, i);
+
+		if (!samples(s, i) || c->fd >= 0 || !covers(&s->events[i], cpu))
 			continue;
-		err = open_counter(s, cpu, i);
 		*ret_event = i;
+		err = open_counter(s, cpu, i, -1);
+		if (!err)
+			err = open_group(s, cpu, i, ret_event);
+		if (!err && s->enabled && ioctl(c->fd, PERF_EVENT_IOC_ENABLE, 0))
+			err = -errno;
+		if (err)
+			close_cpu(s, cpu);
 	}
 	return err;
 }
@@ -125,10 +197,12 @@ int session_open(struct session **ret, struct event_spec *events, uint32_t n_eve
 	struct session *s = calloc(1, sizeof(*s));
 	uint32_t event;
 
-	if (s)
+	if (s) {
 		s->counters = calloc((size_t)cpu_limit * n_events, sizeof(*s->counters));
-	if (!s || !s->counters) {
-		free(s);
+		s->switches = calloc(cpu_limit, sizeof(*s->switches));
+	}
+	if (!s || !s->counters || !s->switches) {
+		session_close(s);
 		snprintf(err, err_bytes, "out of memory");
 		return -ENOMEM;
 	}
@@ -140,6 +214,10 @@ int session_open(struct session **ret, struct event_spec *events, uint32_t n_eve
 	s->page = (size_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < (size_t)cpu_limit * n_events; i++)
 		s->counters[i].fd = -1;
+	for (uint32_t i = 0; i < n_events; i++)
+		s->has_groups |= events[i].leader != 0;
+	for (uint32_t cpu = 0; cpu < cpu_limit; cpu++)
+		s->switches[cpu] = -1;
 	for (uint32_t cpu = 0; cpu < cpu_limit; cpu++) {
 		char why[PMU_ERROR_BYTES];
 		int error = 0;
@@ -149,8 +227,8 @@ int session_open(struct session **ret, struct event_spec *events, uint32_t n_eve
 		if (!error)
 			continue;
 		pmu_explain(error, &events[event], why, sizeof(why));
-		snprintf(err, err_bytes, "cannot open event '%s' on CPU %u: %s", events[event].name,
-			 cpu, why);
+		snprintf(err, err_bytes, "cannot open event '%s' on CPU %u: %s",
+			 events[event].typed, cpu, why);
 		session_close(s);
 		return error;
 	}
@@ -162,27 +240,40 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	for (uint32_t cpu = 0; cpu < s->cpu_limit; cpu++)
-		for (uint32_t i = 0; i < s->n_events; i++)
-			close_counter(s, cpu, i);
+	for (uint32_t cpu = 0; s->counters && s->switches && cpu < s->cpu_limit; cpu++)
+		close_cpu(s, cpu);
 	free(s->counters);
+	free(s->switches);
 	free(s);
+}
+
+/* Those that only count follow the event that leads them. */
+static int switch_all(struct session *s, unsigned long request)
+{
+	int err = 0;
+
+	for (uint32_t cpu = 0; cpu < s->cpu_limit; cpu++) {
+		for (uint32_t i = 0; i < s->n_events; i++) {
+			const struct counter *c = counter_at(s, cpu, i);
+
+			if (samples(s, i) && c->fd >= 0 && ioctl(c->fd, request, 0) && !err)
+				err = -errno;
+		}
+	}
+	return err;
 }
 
 int session_enable(struct session *s)
 {
-	for (size_t i = 0; i < (size_t)s->cpu_limit * s->n_events; i++)
-		if (s->counters[i].fd >= 0 && ioctl(s->counters[i].fd, PERF_EVENT_IOC_ENABLE, 0))
-			return -errno;
-	s->enabled = true;
-	return 0;
+	int err = switch_all(s, PERF_EVENT_IOC_ENABLE);
+
+	s->enabled = !err;
+	return err;
 }
 
 void session_disable(struct session *s)
 {
-	for (size_t i = 0; i < (size_t)s->cpu_limit * s->n_events; i++)
-		if (s->counters[i].fd >= 0)
-			ioctl(s->counters[i].fd, PERF_EVENT_IOC_DISABLE, 0);
+	(void)switch_all(s, PERF_EVENT_IOC_DISABLE);
 	s->enabled = false;
 }
 
@@ -201,8 +292,7 @@ uint32_t session_hotplug(struct session *s, const struct cpulist *online, struct
 				missing = true;
 		}
 		if (open && !cpulist_has(online, cpu)) {
-			for (uint32_t i = 0; i < s->n_events; i++)
-				close_counter(s, cpu, i);
+			close_cpu(s, cpu);
 			changed++;
 		} else if (missing && wanted(s, cpu) && cpulist_has(online, cpu) &&
 			   open_cpu(s, cpu, &event) == 0) {
@@ -265,7 +355,7 @@ static void read_throttling(const struct session *s, struct counter *c)
 void session_poll(struct session *s)
 {
 	for (size_t i = 0; i < (size_t)s->cpu_limit * s->n_events; i++)
-		if (s->counters[i].fd >= 0)
+		if (s->counters[i].buffer)
 			read_throttling(s, &s->counters[i]);
 }
 
@@ -275,7 +365,7 @@ struct session_count session_read(struct session *s, uint32_t cpu, uint32_t even
 	struct session_count r;
 	uint64_t now[3]; /* count, enabled, running: PERF_FORMAT_TOTAL_TIME_* */
 
-	if (c->fd >= 0)
+	if (c->buffer)
 		read_throttling(s, c);
 	r = c->past;
 	if (c->fd >= 0 && read(c->fd, now, sizeof(now)) == (ssize_t)sizeof(now)) {

@@ -24,10 +24,11 @@ struct session_count {
 
 /**
  * session_open() - open every event on every CPU of @cpus that is online, not yet counting
- * @events: the caller's, must outlive the session; granted rates may be lowered
+ * @events: the caller's, must outlive the session; granted rates may be lowered; those that only
+ *          count come after the one that leads them
  * @cpus: the CPUs wanted, online or not
  * @online: the CPUs online now
- * @sampler: its program i runs on overflow of event i; makes the CPUs' rings
+ * @sampler: its program i runs on overflow of event i, and reads its group; makes the CPUs' rings
  * @cpu_limit: CPU numbers are below this
  * @err: on failure, one line: cause; remedy
  *

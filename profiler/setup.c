@@ -69,7 +69,7 @@ static int open_sampler(struct recorder *r, char *err, size_t err_bytes)
 	bool by_command = command_pid && !r->options->all_cpus;
 	struct sampler_config c = {
 		.cpus = p->cpu_limit,
-		.events = p->n_events,
+		.events = p->n_sampling,
 		.filter = p->filter,
 		.user_walk = r->options->call_graph == CALL_GRAPH_AUTO ? USER_WALK_TABLES
 			     : r->options->call_graph == CALL_GRAPH_DWARF
@@ -86,9 +86,14 @@ static int open_sampler(struct recorder *r, char *err, size_t err_bytes)
 		.ring_bytes = p->ring_bytes,
 	};
 
-	for (uint32_t i = 0; i < p->n_events; i++) {
+	for (uint32_t i = 0; i < p->n_sampling; i++) {
 		c.mode[i] = (uint8_t)p->events[i].mode;
 		c.weight_shift[i] = (uint8_t)p->events[i].weight_shift;
+	}
+	for (uint32_t i = p->n_sampling; i < p->n_events; i++) {
+		uint8_t *size = &c.group_size[p->events[i].leader - 1];
+
+		*size = (uint8_t)(*size ? *size + 1 : 2);
 	}
 	return sampler_load(&r->sampler, &c, err, err_bytes);
 }
@@ -165,7 +170,7 @@ static int open_unwinder(struct recorder *r)
 	}
 	if (!error && tables)
 		error = completer_open(&r->completer, r->sampler, r->procmap, r->unwinder,
-				       r->plan.cpu_limit, r->plan.n_events);
+				       r->plan.cpu_limit, r->plan.n_sampling);
 	if (!error && !r->options->no_names)
 		error = namer_open(&r->namer, r->unwinder, r->stream);
 	if (!error && r->namer)
@@ -184,8 +189,9 @@ static int open_tables(struct recorder *r)
 	r->row_list = calloc(rows, sizeof(*r->row_list));
 	r->drain.limits = calloc(r->plan.cpu_limit, sizeof(*r->drain.limits));
 	r->drain.snapshots = calloc(r->plan.cpu_limit, sizeof(*r->drain.snapshots));
+	r->drain.counts = calloc(r->plan.cpu_limit, sizeof(*r->drain.counts));
 	if (!r->cputime_start || !r->cputime_now || !r->rows || !r->row_list || !r->drain.limits ||
-	    !r->drain.snapshots)
+	    !r->drain.snapshots || !r->drain.counts)
 		return -ENOMEM;
 	error = stacks_new(&r->stacks, r->plan.cpu_limit);
 	if (!error)
@@ -360,5 +366,6 @@ void record_close(struct recorder *r)
 	for (uint32_t cpu = 0; r->drain.snapshots && cpu < r->plan.cpu_limit; cpu++)
 		unwind_job_free(r->drain.snapshots[cpu]);
 	free(r->drain.snapshots);
+	free(r->drain.counts);
 	free(r);
 }

@@ -65,6 +65,17 @@ enum {
 	BLOCK_KERNEL_STACK = 9,
 	BLOCK_WEIGHT = 10,
 	BLOCK_FLAGS = 11,
+	BLOCK_COUNTER = 12,
+	BLOCK_ENABLED_NS = 13,
+	BLOCK_RUNNING_NS = 14,
+	COUNTER_EVENT = 1,
+	COUNTER_COUNT = 2,
+};
+
+/* An event and those it leads, by their numbers in the header. */
+struct group {
+	uint32_t size; /* 0: leads none */
+	uint32_t event[MAX_GROUP];
 };
 
 /* The samples of one CPU and event in the packet that is being filled. */
@@ -72,6 +83,7 @@ struct block {
 	uint32_t count;
 	uint32_t cpu;
 	uint32_t event;
+	uint32_t counters; /* of the event's group; 0 when it leads none */
 	uint64_t first_time_ns;
 	uint64_t last_time_ns;
 	uint64_t dropped; /* over the whole run */
@@ -81,6 +93,9 @@ struct block {
 	struct column kernel_stack;
 	struct column weight;
 	struct column flags;
+	struct column enabled_ns;
+	struct column running_ns;
+	struct column counted[MAX_GROUP];
 };
 
 struct stream {
@@ -100,12 +115,30 @@ struct stream {
 	struct name_table names;
 	struct buffer definitions; /* mappings, processes and threads, encoded */
 	struct buffer message;	   /* work space: one message inside the packet */
+	struct buffer inner;	   /* work space: one inside that */
 	struct buffer packet;	   /* work space: the packet's content */
 	uint32_t used_count;
 	uint32_t *used; /* indexes of the blocks that have samples */
 	struct block **blocks;
 	uint64_t interval_ns[MAX_EVENTS];
+	struct group groups[MAX_EVENTS];
 };
+
+static void find_groups(struct stream *st)
+{
+	for (uint32_t i = 0; i < st->header->n_event; i++) {
+		uint32_t leader = st->header->event[i]->leader;
+		struct group *g;
+
+		if (!leader || leader > MAX_EVENTS)
+			continue;
+		g = &st->groups[leader - 1];
+		if (!g->size)
+			g->event[g->size++] = leader - 1;
+		if (g->size < MAX_GROUP)
+			g->event[g->size++] = i;
+	}
+}
 
 int stream_new(struct stream **ret, struct handoff *handoff, Profiler__Header *header,
 	       const uint64_t *interval_ns, uint32_t cpus)
@@ -121,6 +154,7 @@ int stream_new(struct stream **ret, struct handoff *handoff, Profiler__Header *h
 	st->epoch = 1;
 	st->cpus = cpus;
 	memcpy(st->interval_ns, interval_ns, sizeof(st->interval_ns));
+	find_groups(st);
 	st->blocks = calloc(blocks, sizeof(*st->blocks));
 	st->used = calloc(blocks, sizeof(*st->used));
 	if (!st->blocks || !st->used || string_table_new(&st->strings) ||
@@ -142,6 +176,10 @@ static void block_free(struct block *b)
 	column_free(&b->kernel_stack);
 	column_free(&b->weight);
 	column_free(&b->flags);
+	column_free(&b->enabled_ns);
+	column_free(&b->running_ns);
+	for (uint32_t i = 0; i < b->counters; i++)
+		column_free(&b->counted[i]);
 	free(b);
 }
 
@@ -158,6 +196,7 @@ void stream_free(struct stream *st)
 	name_table_release(&st->names);
 	buffer_free(&st->definitions);
 	buffer_free(&st->message);
+	buffer_free(&st->inner);
 	buffer_free(&st->packet);
 	free(st);
 }
@@ -235,6 +274,7 @@ static struct block *open_block(struct stream *st, uint32_t cpu, uint32_t event)
 			return NULL;
 		b->cpu = cpu;
 		b->event = event;
+		b->counters = st->groups[event].size;
 		st->blocks[index] = b;
 	}
 	if (!b->count)
@@ -244,8 +284,13 @@ static struct block *open_block(struct stream *st, uint32_t cpu, uint32_t event)
 
 static size_t block_size(const struct block *b)
 {
-	return b->time.size + b->thread.bytes.size + b->user_stack.bytes.size +
-	       b->kernel_stack.bytes.size + b->weight.bytes.size + b->flags.bytes.size;
+	size_t size = b->time.size + b->thread.bytes.size + b->user_stack.bytes.size +
+		      b->kernel_stack.bytes.size + b->weight.bytes.size + b->flags.bytes.size +
+		      b->enabled_ns.bytes.size + b->running_ns.bytes.size;
+
+	for (uint32_t i = 0; i < b->counters; i++)
+		size += b->counted[i].bytes.size;
+	return size;
 }
 
 /* Definitions count too: code that never takes the same way twice has more of them than samples. */
@@ -267,10 +312,30 @@ bool stream_name(struct stream *st, const struct stream_name *name)
 	return true;
 }
 
+/* The columns of a group; returns what they add to the flags. */
+static uint32_t push_counts(struct block *b, const struct counts_record *c)
+{
+	static const struct counts_record none;
+	uint32_t flags = c ? PROFILER__SAMPLE_FLAG__COUNTED : 0;
+	bool always;
+
+	if (c && c->shared)
+		flags |= PROFILER__SAMPLE_FLAG__SHARED;
+	if (!c)
+		c = &none;
+	always = c->enabled_ns == c->running_ns;
+	column_push(&b->enabled_ns, b->count, always ? 0 : c->enabled_ns);
+	column_push(&b->running_ns, b->count, always ? 0 : c->running_ns);
+	for (uint32_t i = 0; i < b->counters; i++)
+		column_push(&b->counted[i], b->count, c->count[i]);
+	return flags;
+}
+
 void stream_sample(struct stream *st, const struct stream_sample *s)
 {
 	struct block *b = open_block(st, s->cpu, s->event);
 	uint64_t interval = st->interval_ns[s->event];
+	uint32_t flags = s->flags;
 	size_t before;
 
 	if (!b)
@@ -288,7 +353,9 @@ void stream_sample(struct stream *st, const struct stream_sample *s)
 	column_push(&b->user_stack, b->count, s->user_stack);
 	column_push(&b->kernel_stack, b->count, s->kernel_stack);
 	column_push(&b->weight, b->count, s->weight);
-	column_push(&b->flags, b->count, s->flags);
+	if (b->counters)
+		flags |= push_counts(b, s->counts);
+	column_push(&b->flags, b->count, flags);
 	b->count++;
 	st->block_bytes += block_size(b) - before;
 	if (!st->opened_ns)
@@ -304,7 +371,27 @@ static void clear_block(struct block *b)
 	column_clear(&b->kernel_stack);
 	column_clear(&b->weight);
 	column_clear(&b->flags);
+	column_clear(&b->enabled_ns);
+	column_clear(&b->running_ns);
+	for (uint32_t i = 0; i < b->counters; i++)
+		column_clear(&b->counted[i]);
 	b->count = 0;
+}
+
+static void encode_counts(struct stream *st, struct block *b)
+{
+	const struct group *g = &st->groups[b->event];
+	struct buffer *m = &st->message, *inner = &st->inner;
+
+	for (uint32_t i = 0; i < b->counters; i++) {
+		wire_field_varint(inner, COUNTER_EVENT, g->event[i]);
+		column_encode(&b->counted[i], COUNTER_COUNT, inner);
+		wire_field_bytes(m, BLOCK_COUNTER, inner->data, inner->size);
+		m->failed |= inner->failed;
+		buffer_clear(inner);
+	}
+	column_encode(&b->enabled_ns, BLOCK_ENABLED_NS, m);
+	column_encode(&b->running_ns, BLOCK_RUNNING_NS, m);
 }
 
 static void encode_block(struct stream *st, struct block *b)
@@ -324,6 +411,8 @@ static void encode_block(struct stream *st, struct block *b)
 	column_encode(&b->kernel_stack, BLOCK_KERNEL_STACK, m);
 	column_encode(&b->weight, BLOCK_WEIGHT, m);
 	column_encode(&b->flags, BLOCK_FLAGS, m);
+	if (b->counters)
+		encode_counts(st, b);
 	wire_field_bytes(&st->packet, PACKET_SAMPLES, m->data, m->size);
 	st->packet.failed |= m->failed;
 	buffer_clear(m);

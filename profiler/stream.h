@@ -15,6 +15,7 @@
 
 #include "stream.pb-c.h"
 
+struct counts_record;
 struct handoff;
 struct stream;
 
@@ -26,8 +27,9 @@ struct stream_sample {
 	uint32_t thread;
 	uint32_t user_stack;
 	uint32_t kernel_stack;
-	uint32_t weight; /* shifted */
-	uint32_t flags;	 /* enum sample_flag */
+	uint32_t weight;		    /* shifted */
+	uint32_t flags;			    /* enum sample_flag */
+	const struct counts_record *counts; /* of the event's group, NULL where there are none */
 };
 
 /** struct stream_mapping - what a Mapping message says */
@@ -68,7 +70,8 @@ struct stream_process {
 
 /**
  * stream_new() - a stream into @handoff
- * @header: repeated at the start of each epoch, clock renewed; the caller's, must outlive it
+ * @header: repeated at the start of each epoch, clock renewed; the caller's, must outlive it; its
+ *          events are known by now
  * @interval_ns: for each event the expected time between two samples, 0 when there is none
  * @cpus: CPU numbers are below this
  *

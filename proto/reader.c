@@ -197,14 +197,32 @@ static int fill(struct reader *r)
 	return 0;
 }
 
-static bool check_header(const Profiler__Header *h)
+/* Who leads whom does not change within a stream: tools build on it. */
+static bool same_leaders(const Profiler__Header *a, const Profiler__Header *b)
 {
-	if (!h->version || h->n_event > READER_MAX_EVENTS)
+	if (a->n_event != b->n_event)
 		return false;
-	for (size_t i = 0; i < h->n_event; i++)
-		if (h->event[i]->weight_shift > WEIGHT_SHIFT_MAX)
+	for (size_t i = 0; i < a->n_event; i++)
+		if (a->event[i]->leader != b->event[i]->leader)
 			return false;
 	return true;
+}
+
+static bool check_header(const struct reader *r, const Profiler__Header *h)
+{
+	uint32_t led[READER_MAX_EVENTS] = { 0 };
+
+	if (!h->version || h->n_event > READER_MAX_EVENTS)
+		return false;
+	for (size_t i = 0; i < h->n_event; i++) {
+		uint32_t leader = h->event[i]->leader;
+
+		if (h->event[i]->weight_shift > WEIGHT_SHIFT_MAX || leader > i ||
+		    (leader &&
+		     (h->event[leader - 1]->leader || ++led[leader - 1] == READER_MAX_COUNTERS)))
+			return false;
+	}
+	return !r->header || same_leaders(r->header, h);
 }
 
 static bool check_ledger(const Profiler__Ledger *ledger)
@@ -221,13 +239,27 @@ static bool valid_column(size_t n, uint32_t count)
 	return n <= 1 || n == count;
 }
 
+static bool check_counters(const Profiler__SampleBlock *b)
+{
+	if (b->n_counter > READER_MAX_COUNTERS || !valid_column(b->n_enabled_ns, b->count) ||
+	    !valid_column(b->n_running_ns, b->count))
+		return false;
+	for (size_t i = 0; i < b->n_counter; i++) {
+		if (!valid_column(b->counter[i]->n_count, b->count) ||
+		    (i ? b->counter[i]->event <= b->counter[i - 1]->event
+		       : b->counter[i]->event != b->event))
+			return false;
+	}
+	return true;
+}
+
 static bool check_block(const Profiler__SampleBlock *b)
 {
 	return b->count && b->cpu < READER_MAX_CPUS &&
 	       (!b->n_time_deviation || b->n_time_deviation == b->count) &&
 	       valid_column(b->n_thread, b->count) && valid_column(b->n_user_stack, b->count) &&
 	       valid_column(b->n_kernel_stack, b->count) && valid_column(b->n_weight, b->count) &&
-	       valid_column(b->n_flags, b->count);
+	       valid_column(b->n_flags, b->count) && check_counters(b);
 }
 
 /*
@@ -248,7 +280,7 @@ static bool check_blocks(const Profiler__Packet *packet, size_t size)
 
 static bool check_packet(const struct reader *r, const Profiler__Packet *packet, size_t size)
 {
-	if (packet->header && !check_header(packet->header))
+	if (packet->header && !check_header(r, packet->header))
 		return false;
 	if (packet->ledger && !check_ledger(packet->ledger))
 		return false;
@@ -300,16 +332,32 @@ static int keep_ledger(struct reader *r, const Profiler__Ledger *ledger)
 	return 0;
 }
 
+/* Did a header tell of the block's event, and that it leads those that the block has counts of? */
+static bool is_known(const Profiler__Header *header, const Profiler__SampleBlock *b)
+{
+	size_t counters = 1; /* its own */
+
+	if (!header || b->event >= header->n_event || header->event[b->event]->leader)
+		return false;
+	for (size_t i = 0; b->n_counter && i < header->n_event; i++) {
+		if (header->event[i]->leader != b->event + 1)
+			continue;
+		if (counters == b->n_counter || b->counter[counters]->event != i)
+			return false;
+		counters++;
+	}
+	return !b->n_counter || counters == b->n_counter;
+}
+
 /* Leaves out the blocks of events that no header told of. */
 static void drop_strange(struct reader *r, Profiler__Packet *packet)
 {
-	size_t events = r->header ? r->header->n_event : 0;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < packet->n_samples; i++) {
 		Profiler__SampleBlock *b = packet->samples[i];
 
-		if (b->event < events)
+		if (is_known(r->header, b))
 			packet->samples[kept++] = b;
 		else
 			r->damage.samples_strange += b->count;

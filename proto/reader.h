@@ -64,6 +64,9 @@
 #define READER_MAX_EVENTS 256
 #define READER_MAX_CPUS	  65536
 
+/* Most counters of a group, the leader's own among them; the recorder has 8. */
+#define READER_MAX_COUNTERS 16
+
 /* A file whose first 4 MiB hold no marker of a packet is given up as not being a stream. */
 #define READER_MAX_SEARCH (4u << 20)
 
@@ -84,7 +87,7 @@ struct reader_damage {
 	uint64_t samples_lost;
 	/* Packets with a number lower than one before, ignored: another stream appended. */
 	uint64_t packets_strayed;
-	/* Samples of events that no header told of, left out of their packets. */
+	/* Samples of events, or of groups, that no header told of, left out of their packets. */
 	uint64_t samples_strange;
 	/* Bytes of a last packet that ends too early: the stream was cut, its writer killed. */
 	uint64_t truncated_bytes;
@@ -122,7 +125,8 @@ void reader_free(struct reader *r);
  *
  * Waits for input where there is none yet, and gives a packet as soon as its last byte is there.
  * In the packet, every block of samples is fit for reader_samples(); CPU numbers are below
- * READER_MAX_CPUS, and events of samples below the header's n_event.
+ * READER_MAX_CPUS, and events of samples below the header's n_event. A block has no counters, or
+ * those of the whole group: first that of its own event, then those it leads, in their order.
  *
  * Return: 1 with a packet; 0 at the end of the stream, also when it is cut there, damaged or
  * empty (tell by reader_damage() and reader_packets()); or
@@ -146,7 +150,8 @@ void reader_samples(const struct reader *r, const Profiler__SampleBlock *block,
  * reader_header() - the latest header
  *
  * A copy that survives its packet; it is replaced when a later packet has a header (same run,
- * same events; clock and notices may differ). Valid until the next reader_next().
+ * as many events with the same leaders; clock and notices may differ). An event's leader is one
+ * that takes samples. Valid until the next reader_next().
  *
  * Return: the header, NULL before the first. A packet that has samples left is never given out
  * before a header.

@@ -5,6 +5,9 @@
  * A block holds columns (SampleBlock in stream.proto); this undoes their coding: times are
  * added up, what is constant is repeated, weights are unshifted. Blocks from reader_next() have
  * been validated, so nothing here can fail. Inline, because it runs once a sample.
+ *
+ * Counts of groups are left in their columns, as few samples have them and not all tools want
+ * them: where a sample is COUNTED, block->counter[i] is of the event block->counter[i]->event.
  */
 #ifndef PROFILER_SAMPLES_H
 #define PROFILER_SAMPLES_H
@@ -23,6 +26,7 @@ struct reader_sample {
 	uint32_t user_stack;   /* node id of the leaf, 0 = none */
 	uint32_t kernel_stack; /* node id of the leaf, 0 = none */
 	uint32_t flags;	       /* PROFILER__SAMPLE_FLAG__* */
+	uint32_t place;	       /* in its block, for sample_wide() */
 };
 
 /* A column of as many values as there are samples, of one for all, or of none (all 0). */
@@ -106,9 +110,21 @@ static inline bool sample_iter_next(struct sample_iter *it, struct reader_sample
 		.user_stack = it->user_stack.value[i & it->user_stack.mask],
 		.kernel_stack = it->kernel_stack.value[i & it->kernel_stack.mask],
 		.flags = it->flags.value[i & it->flags.mask],
+		.place = i,
 	};
 	it->next = i + 1;
 	return true;
+}
+
+/**
+ * sample_wide() - a sample's entry in one of the columns that only groups of counters have
+ * @value: the column: a counter's count, or the block's enabled_ns or running_ns
+ * @n: its length
+ * @place: of the sample
+ */
+static inline uint64_t sample_wide(const uint64_t *value, size_t n, uint32_t place)
+{
+	return n ? value[n > 1 ? place : 0] : 0;
 }
 
 #endif /* PROFILER_SAMPLES_H */

@@ -4,10 +4,13 @@
  *
  *	comm;root;...;leaf count
  *
+ * Of an event that takes no samples itself, but is counted at those of another, the counts are
+ * shown.
+ *
  * Kernel functions end with "_[k]". A function that is inlined has its place below the one that
  * it is inlined into, as if that had called it. A ';' within a name becomes ':', since the format
- *has no way to quote one. The stacks are gathered in a tree of names, so memory follows what they
- *do not have in common; the order of the lines is that of the bytes of their names, whatever the
+ * has no way to quote one. The stacks are gathered in a tree of names, so memory follows what they
+ * do not have in common; the order of the lines is that of the bytes of their names, whatever the
  * order of the samples.
  */
 #include <errno.h>
@@ -130,7 +133,7 @@ static int descend_frame(struct fold_tree *tree, const struct names *n, uint32_t
 }
 
 static int add_row(struct fold_tree *tree, const struct names *n, const struct profile_row *row,
-		   bool weight, uint32_t *stack)
+		   uint64_t value, uint32_t *stack)
 {
 	const struct profile *p = n->profile;
 	size_t length = profile_stack(p, row, stack);
@@ -144,7 +147,7 @@ static int add_row(struct fold_tree *tree, const struct names *n, const struct p
 	if (err)
 		return err;
 	leaf = idmap_at(&tree->folds, at);
-	leaf->count += weight ? row->weight : row->count;
+	leaf->count += value;
 	return 0;
 }
 
@@ -228,9 +231,10 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 	idmap_init(&tree.folds, sizeof(struct fold), offsetof(struct fold, first_child));
 	for (uint32_t id = 1; !err && id <= n->profile->rows.count; id++) {
 		const struct profile_row *row = idmap_at(&n->profile->rows, id);
+		struct profile_total total = profile_row_total(n->profile, row, event);
 
-		if (row->event == event)
-			err = add_row(&tree, n, row, weight, stack);
+		if (total.count)
+			err = add_row(&tree, n, row, weight ? total.weight : total.count, stack);
 	}
 	if (!err)
 		err = link_tree(&tree);
@@ -260,7 +264,8 @@ int main(int argc, char **argv)
 		return status;
 	status = cli_event(&folded, profile, options.event, &event);
 	if (!status) {
-		err = fold(names, event, options.weight);
+		/* of an event that takes no samples nobody wants to know how many say so */
+		err = fold(names, event, options.weight || profile_leader(profile, event) != event);
 		if (err)
 			cli_error(&folded, "cannot fold: %s", strerror(-err));
 		status = cli_close(&folded, stdout, "stdout");

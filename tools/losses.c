@@ -33,6 +33,39 @@ struct ledger_sum ledger_sum(const Profiler__Ledger *ledger, uint32_t event)
 	return sum;
 }
 
+struct ledger_counter ledger_counter(const Profiler__Ledger *ledger, uint32_t event)
+{
+	struct ledger_counter c = { 0 };
+
+	for (size_t i = 0; ledger && i < ledger->n_row; i++) {
+		const Profiler__LedgerRow *r = ledger->row[i];
+
+		if (r->event != event)
+			continue;
+		c.count += r->count;
+		c.counted += r->counted;
+		c.uncounted += r->uncounted;
+		c.counts_lost += r->counts_lost;
+		c.entries += r->entries;
+		c.idle += r->idle;
+		c.throttled += r->throttled;
+		c.throttles += r->throttles;
+		c.enabled_ns += r->enabled_ns;
+		c.running_ns += r->running_ns;
+		c.busy_ns += r->running_ns > r->idle_ns ? r->running_ns - r->idle_ns : 0;
+		c.rows++;
+		c.never += r->enabled_ns && !r->running_ns;
+	}
+	return c;
+}
+
+double ledger_achieved_hz(const struct ledger_counter *c)
+{
+	return c->busy_ns && c->entries > c->idle
+		       ? 1e9 * (double)(c->entries - c->idle) / (double)c->busy_ns
+		       : 0;
+}
+
 /* Can be told from the clock of idle time how many samples there should have been? */
 static bool is_busy(const Profiler__Header *header, const Profiler__LedgerRow *r)
 {

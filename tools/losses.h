@@ -40,6 +40,29 @@ struct ledger_sum {
  */
 struct ledger_sum ledger_sum(const Profiler__Ledger *ledger, uint32_t event);
 
+/* What became of one event's own counter, over the rows of all CPUs. */
+struct ledger_counter {
+	uint64_t count;
+	uint64_t counted;     /* in samples; with a group only */
+	uint64_t uncounted;   /* at samples that nobody wanted; with a group only */
+	uint64_t counts_lost; /* samples; of a leader */
+	uint64_t entries;     /* samples */
+	uint64_t idle;	      /* samples */
+	uint64_t throttled;   /* samples, an estimate */
+	uint64_t throttles;
+	uint64_t enabled_ns;
+	uint64_t running_ns;
+	uint64_t busy_ns; /* running, less what the CPU was idle meanwhile */
+	uint32_t rows;
+	uint32_t never; /* rows of CPUs where it was enabled and never on the hardware */
+};
+
+/** ledger_counter() - add up the rows of an event; all 0 without a ledger */
+struct ledger_counter ledger_counter(const Profiler__Ledger *ledger, uint32_t event);
+
+/** ledger_achieved_hz() - samples a second and CPU, while that was not idle; 0 when not known */
+double ledger_achieved_hz(const struct ledger_counter *c);
+
 /**
  * ledger_busy_blind() - blind samples on CPUs that were busy
  * @header: of the stream that had the ledger

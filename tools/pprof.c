@@ -4,7 +4,8 @@
  *
  * The parts of the one Profile message are written as they are made, so memory is that of the
  * profile and one sample. Values are "samples" first and then one for each event; a sample has
- * a value of its own event only, so the values of a type add up to that event's total.
+ * values of its own event and, as far as it carries counts, of those that this leads. So the values
+ * of a type add up to that event's total.
  *
  * Addresses are ELF virtual addresses where the recorded binary is on this machine, else file
  * offsets; the address of a caller lies within its call instruction. A mapping's range is in
@@ -202,11 +203,11 @@ static void write_samples(struct pprof_writer *w, uint32_t labels)
 		for (size_t i = 0; i < sample.n_location_id; i++)
 			location[i] = w->names->location_of_ref[stack[i]];
 		value[0] = (int64_t)row->count;
-		value[row->event + 1] = (int64_t)row->weight;
+		for (uint32_t i = 0; i < events; i++)
+			value[i + 1] = (int64_t)profile_row_total(w->profile, row, i).weight;
 		sample.n_label = make_labels(w, row, labels, label);
 		pprof_write_field(w, PPROF_SAMPLE, &sample.base);
 		pprof_weigh_segments(w, id, row->weight, location, sample.n_location_id);
-		value[row->event + 1] = 0;
 	}
 	free(stack);
 	free(location);
@@ -301,8 +302,15 @@ static void make_comments(struct comments *c)
 	for (uint32_t i = 0; i < h->n_event; i++) {
 		char name[EVENT_NAME_MAX];
 
+		if (h->event[i]->leader)
+			continue;
 		comment(c, "ledger of %s: %s", profile_event_name(p, i, name),
 			ledger_text(p, i, text));
+		if (p->groups.of[i].counters)
+			comment(c,
+				"%" PRIu64 " of %" PRIu64
+				" samples of %s carry counts of its group",
+				p->groups.of[i].counted, p->event[i].count, name);
 	}
 	for (size_t i = 0; i < h->n_notice; i++)
 		comment(c, "notice: %s", h->notice[i]);

@@ -21,7 +21,8 @@
 	(PROFILER__SAMPLE_FLAG__IN_KERNEL | PROFILER__SAMPLE_FLAG__USER_TRUNCATED |   \
 	 PROFILER__SAMPLE_FLAG__KERNEL_TRUNCATED | PROFILER__SAMPLE_FLAG__USER_LOST | \
 	 PROFILER__SAMPLE_FLAG__KERNEL_LOST | PROFILER__SAMPLE_FLAG__USER_FAILED |    \
-	 PROFILER__SAMPLE_FLAG__IDLE)
+	 PROFILER__SAMPLE_FLAG__IDLE | PROFILER__SAMPLE_FLAG__COUNTED |               \
+	 PROFILER__SAMPLE_FLAG__SHARED)
 
 /* Longest text that is kept of a name. */
 #define TEXT_MAX 4096
@@ -345,8 +346,33 @@ static int get_who(struct profile *p, struct memo *memo, const struct tables *t,
 	return 0;
 }
 
+/* Adds what a sample carries of its group to its row. */
+static int add_counts(struct profile *p, const Profiler__SampleBlock *block,
+		      const struct reader_sample *s, struct profile_row *row)
+{
+	struct group *group = &p->groups.of[s->event];
+	uint64_t count[READER_MAX_COUNTERS];
+
+	if (!(s->flags & PROFILER__SAMPLE_FLAG__COUNTED) || !block->n_counter || !group->counters)
+		return 0;
+	group->counted++;
+	group->shared += !!(s->flags & PROFILER__SAMPLE_FLAG__SHARED);
+	if (!group_counts(group, block, s->place, count)) {
+		group->absent++;
+		return 0;
+	}
+	if (sums_get(&p->sums, &row->sums))
+		return -ENOMEM;
+	sums_add(&p->sums, sums_at(&p->sums, row->sums), count, group->counters);
+	for (uint32_t i = 1; i < group->counters; i++) {
+		p->event[group->event[i]].count++;
+		p->event[group->event[i]].weight += count[i];
+	}
+	return 0;
+}
+
 static int add_sample(struct profile *p, struct memo *memo, const struct tables *t,
-		      const struct reader_sample *s)
+		      const Profiler__SampleBlock *block, const struct reader_sample *s)
 {
 	struct profile_row key = {
 		.cpu = p->by_cpu ? s->cpu : 0,
@@ -373,7 +399,7 @@ static int add_sample(struct profile *p, struct memo *memo, const struct tables 
 	p->event[s->event].weight += s->weight;
 	if (s->time_ns > p->last_ns)
 		p->last_ns = s->time_ns;
-	return 0;
+	return add_counts(p, block, s, row);
 }
 
 /* Takes over a name; one that damage has made useless is left out. */
@@ -420,13 +446,17 @@ static int add_packet(struct profile *p, struct memo *memo, const Profiler__Pack
 	struct sample_iter it;
 	int err;
 
+	if (packet->header && !p->groups.largest) {
+		groups_find(&p->groups, packet->header);
+		p->sums.counters = p->groups.largest;
+	}
 	err = memo_follow(memo, t);
 	if (!err)
 		err = add_names(p, memo, t);
 	for (size_t i = 0; !err && i < packet->n_samples; i++) {
 		reader_samples(p->reader, packet->samples[i], &it);
 		while (!err && sample_iter_next(&it, &sample))
-			err = add_sample(p, memo, t, &sample);
+			err = add_sample(p, memo, t, packet->samples[i], &sample);
 	}
 	return err;
 }
@@ -482,6 +512,7 @@ void profile_free(struct profile *p)
 	idmap_release(&p->threads);
 	idmap_release(&p->rows);
 	stretches_release(&p->stretches);
+	sums_release(&p->sums);
 	free(p);
 }
 
@@ -513,7 +544,9 @@ int profile_read(struct profile *p, int fd, const struct progress *progress)
 	memo_release(&memo);
 	if (!err)
 		err = stretches_sort(&p->stretches);
-	for (size_t i = 0; i < READER_MAX_EVENTS; i++) {
+	for (uint32_t i = 0; i < READER_MAX_EVENTS; i++) {
+		if (profile_leader(p, i) != i)
+			continue;
 		p->all.count += p->event[i].count;
 		p->all.weight += p->event[i].weight;
 	}

@@ -8,6 +8,9 @@
  * stacks, not that of samples. Sum of the rows' counts == samples, per event and in all: nothing
  * that the stream gave is left out.
  *
+ * A row whose samples carry counts of a group has the sums of them, too. An event that takes no
+ * samples itself has as weight what was counted of it, and as count how many samples say so.
+ *
  * All ids are of the profile, start at 1 and follow the order of the stream; 0 means none.
  * Not thread-safe.
  */
@@ -19,8 +22,10 @@
 #include <stdint.h>
 
 #include "proto/reader.h"
+#include "tools/groups.h"
 #include "tools/idmap.h"
 #include "tools/stretches.h"
+#include "tools/sums.h"
 
 /* In place of an event: all of them together. */
 #define PROFILE_ALL_EVENTS UINT32_MAX
@@ -109,6 +114,8 @@ struct profile_row {
 	/* up to here the key */
 	uint64_t count;
 	uint64_t weight;
+	uint32_t sums; /* in profile.sums, 0 = no counts */
+	uint32_t reserved;
 };
 
 struct profile_total {
@@ -127,9 +134,11 @@ struct profile {
 	struct idmap threads;
 	struct idmap rows;
 	struct stretches stretches; /* of files; names are strings as in the stream */
+	struct groups groups;
+	struct sums sums; /* of rows; those that share counts with others have rows of their own */
 	struct profile_total event[READER_MAX_EVENTS];
-	struct profile_total all;
-	uint64_t last_ns; /* time of the latest sample, CLOCK_BOOTTIME */
+	struct profile_total all; /* of the events that take samples */
+	uint64_t last_ns;	  /* time of the latest sample, CLOCK_BOOTTIME */
 	enum profile_by by;
 	bool by_cpu;
 	struct reader *reader;
@@ -179,6 +188,16 @@ const Profiler__Ledger *profile_ledger(const struct profile *p);
 
 /** profile_damage() - what was lost in reading, or NULL when nothing was */
 const struct reader_damage *profile_damage(const struct profile *p);
+
+/** profile_leader() - the event whose samples are of an event: itself, or the one that leads it */
+uint32_t profile_leader(const struct profile *p, uint32_t event);
+
+/**
+ * profile_row_total() - what a row has of an event, or with PROFILE_ALL_EVENTS of the one whose
+ * samples it is of; all 0 where that is another one
+ */
+struct profile_total profile_row_total(const struct profile *p, const struct profile_row *row,
+				       uint32_t event);
 
 /** profile_duration_ns() - from the start of sampling to the last that is known of it */
 uint64_t profile_duration_ns(const struct profile *p);

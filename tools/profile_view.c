@@ -54,6 +54,30 @@ const char *profile_event_name(const struct profile *p, uint32_t event, char ret
 	return ret;
 }
 
+uint32_t profile_leader(const struct profile *p, uint32_t event)
+{
+	const Profiler__Header *header = profile_header(p);
+	uint32_t leader = event < header->n_event ? header->event[event]->leader : 0;
+
+	return leader ? leader - 1 : event;
+}
+
+struct profile_total profile_row_total(const struct profile *p, const struct profile_row *row,
+				       uint32_t event)
+{
+	struct profile_total total = { 0 };
+
+	if (event == PROFILE_ALL_EVENTS || event == row->event) {
+		total = (struct profile_total){ row->count, row->weight };
+	} else if (row->sums && profile_leader(p, event) == row->event) {
+		const union sums_word *sums = sums_at(&p->sums, row->sums);
+
+		total.count = sums_samples(sums);
+		total.weight = sums_count(sums, group_place(&p->groups.of[row->event], event));
+	}
+	return total;
+}
+
 const char *profile_text(const struct profile *p, uint32_t string)
 {
 	return strtab_text(&p->strings, string);

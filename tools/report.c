@@ -21,9 +21,10 @@ static const struct cli_option report_options[] = {
 	{ "event", "NAME", "show this event (default: the first with samples; JSON: all)", 'e' },
 	{ "by", "WHAT",
 	  "one table only: function, event, pid (process), tid (thread),\n"
-	  "                         comm, cgroup, container, cpu, mapping or source",
+	  "                         comm, cgroup, container, cpu, mapping, source or stack",
 	  'b' },
-	{ "stats", NULL, "show the whole ledger, and code without names", 's' },
+	{ "stats", NULL, "show the whole ledger, rates and counters, and code without names", 's' },
+	{ "wide", NULL, "all columns, and lines as long as they are", 'w' },
 	{ "json", NULL, "print JSON", 'j' },
 	{ 0 },
 };
@@ -42,8 +43,8 @@ static int take_by(struct report_options *o, const char *what)
 	if (o->by)
 		return 0;
 	cli_error(&report_program,
-		  "--by wants function, event, pid, tid, comm, cgroup, container, cpu, mapping or "
-		  "source, not '%s'",
+		  "--by wants function, event, pid, tid, comm, cgroup, container, cpu, mapping, "
+		  "source or stack, not '%s'",
 		  what);
 	return 2;
 }
@@ -62,6 +63,9 @@ static int take(void *ctx, char letter, const char *argument)
 		break;
 	case 's':
 		o->stats = true;
+		break;
+	case 'w':
+		o->wide = true;
 		break;
 	default:
 		o->json = true;
@@ -87,20 +91,44 @@ static int get_cell(struct idmap *cells, uint32_t id, uint32_t event, struct rep
 	return 0;
 }
 
-static int count_group(struct report *r, const struct profile_row *row, uint32_t leaf)
+/* Adds what a row has counted, if that is of one task, to the sums *id. */
+static int add_sums(struct report *r, const struct profile_row *row, uint32_t *id)
 {
-	const struct profile_total more = { row->count, row->weight };
-	const struct report_group key = report_group_of(r, row, leaf);
-	struct report_cell *cell = NULL;
-	uint32_t group = 0;
-	int err = idmap_get(&r->groups, &key, &group);
+	if (!row->sums || row->flags & PROFILER__SAMPLE_FLAG__SHARED)
+		return 0;
+	if (sums_get(&r->sums, id))
+		return -ENOMEM;
+	sums_merge(&r->sums, sums_at(&r->sums, *id), sums_at(&r->profile->sums, row->sums));
+	return 0;
+}
 
+bool report_is_shown(const struct report *r, uint32_t event)
+{
+	return r->event == PROFILE_ALL_EVENTS || r->event == event;
+}
+
+static bool is_row_shown(const struct report *r, const struct profile_row *row)
+{
+	return r->leader == PROFILE_ALL_EVENTS || r->leader == row->event;
+}
+
+static int count_group(struct report *r, const struct profile_row *row, const uint32_t *stack,
+		       size_t length)
+{
+	const struct profile_total more = profile_row_total(r->profile, row, r->event);
+	struct report_cell *cell = NULL;
+	struct report_group key;
+	uint32_t group = 0;
+	int err = report_group_of(r, row, stack, length, &key);
+
+	if (!err)
+		err = idmap_get(&r->groups, &key, &group);
 	if (err >= 0)
 		err = get_cell(&r->group_cells, group, row->event, &cell);
 	if (err)
 		return err;
 	add(&cell->self, &more);
-	return 0;
+	return add_sums(r, row, &cell->sums.self);
 }
 
 /* Counts a place without a name, where the row's event is shown. */
@@ -110,12 +138,12 @@ static int count_unknown(struct report *r, uint32_t row_id, const struct locatio
 	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
 	const struct profile_mapping *mapping = idmap_at(&r->profile->mappings, location->mapping);
 	const struct report_unknown key = { .path = mapping->name, .reason = location->unknown };
-	const struct profile_total more = { row->count, row->weight };
+	const struct profile_total more = profile_row_total(r->profile, row, r->event);
 	struct report_unknown *unknown;
 	uint32_t id = 0;
 	int err;
 
-	if (r->event != PROFILE_ALL_EVENTS && r->event != row->event)
+	if (!is_row_shown(r, row))
 		return 0;
 	err = idmap_get(&r->unknowns, &key, &id);
 	if (err < 0)
@@ -129,35 +157,49 @@ static int count_unknown(struct report *r, uint32_t row_id, const struct locatio
 	return 0;
 }
 
+static int count_function(struct report *r, uint32_t row_id, uint32_t function, bool is_self)
+{
+	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
+	const struct profile_total more = profile_row_total(r->profile, row, r->event);
+	struct report_cell *cell = NULL;
+	int err = get_cell(&r->functions, function, row->event, &cell);
+
+	if (err)
+		return err;
+	if (is_self) {
+		add(&cell->self, &more);
+		err = add_sums(r, row, &cell->sums.self);
+	}
+	if (!err && cell->seen != row_id) {
+		add(&cell->total, &more);
+		err = add_sums(r, row, &cell->sums.total);
+	}
+	cell->seen = row_id;
+	return err;
+}
+
 /* Counts the functions at one frame of a stack: the leaf's innermost has the row as self. */
 static int count_frame(struct report *r, uint32_t row_id, const struct location *location,
 		       bool is_leaf)
 {
-	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
-	const struct profile_total more = { row->count, row->weight };
 	const struct code_line *line = names_lines(r->names, location);
-	struct report_cell *cell = NULL;
-	int err;
+	int err = 0;
 
-	for (uint32_t i = 0; i < location->lines; i++) {
-		err = get_cell(&r->functions, line[i].function, row->event, &cell);
-		if (err)
-			return err;
-		if (is_leaf && i == 0)
-			add(&cell->self, &more);
-		if (cell->seen != row_id)
-			add(&cell->total, &more);
-		cell->seen = row_id;
-	}
-	return location->unknown ? count_unknown(r, row_id, location, is_leaf) : 0;
+	for (uint32_t i = 0; !err && i < location->lines; i++)
+		err = count_function(r, row_id, line[i].function, is_leaf && i == 0);
+	if (!err && location->unknown)
+		err = count_unknown(r, row_id, location, is_leaf);
+	return err;
 }
 
 static int count_row(struct report *r, uint32_t row_id, uint32_t *stack)
 {
 	const struct profile_row *row = idmap_at(&r->profile->rows, row_id);
 	size_t length = profile_stack(r->profile, row, stack);
-	int err = count_group(r, row, stack[0]);
+	int err = count_group(r, row, stack, length);
 
+	if (!err)
+		err = add_sums(r, row, &r->all_sums[row->event]);
 	for (size_t i = 0; !err && i < length; i++)
 		err = count_frame(r, row_id, names_location(r->names, stack[i]), i == 0);
 	return err;
@@ -237,9 +279,10 @@ static size_t fill_lines(const struct report *r, const struct idmap *cells,
 	for (uint32_t i = 1; i <= cells->count; i++) {
 		const struct report_cell *cell = idmap_at(cells, i);
 
-		if (r->event != PROFILE_ALL_EVENTS && r->event != cell->event)
+		if (r->leader != PROFILE_ALL_EVENTS && r->leader != cell->event)
 			continue;
 		line[cell->id].id = cell->id;
+		line[cell->id].sums = cell->sums;
 		add(&line[cell->id].self, &cell->self);
 		add(&line[cell->id].total, &cell->total);
 	}
@@ -270,12 +313,29 @@ static int make_lines(struct report *r)
 	return 0;
 }
 
+/* The event whose samples are shown, where there is one. */
+static uint32_t find_leader(const struct profile *p, uint32_t event)
+{
+	uint32_t sampling = 0;
+
+	if (event != PROFILE_ALL_EVENTS)
+		return profile_leader(p, event);
+	for (uint32_t i = 0; i < profile_header(p)->n_event; i++)
+		sampling += profile_leader(p, i) == i;
+	return sampling == 1 ? 0 : PROFILE_ALL_EVENTS; /* those that lead come first */
+}
+
 static void init_report(struct report *r)
 {
 	const enum report_by by = r->options->by;
 
 	r->group_by = by < REPORT_BY_PID ? REPORT_BY_PID : by;
 	r->shown = r->event == PROFILE_ALL_EVENTS ? r->profile->all : r->profile->event[r->event];
+	r->leader = find_leader(r->profile, r->event);
+	r->sums.counters = r->profile->sums.counters;
+	if (r->leader != PROFILE_ALL_EVENTS)
+		metrics_find(r->profile, r->leader, &r->metrics);
+	idmap_init(&r->calls, sizeof(struct report_call), sizeof(struct report_call));
 	idmap_init(&r->functions, sizeof(struct report_cell), offsetof(struct report_cell, self));
 	idmap_init(&r->groups, sizeof(struct report_group), sizeof(struct report_group));
 	idmap_init(&r->group_cells, sizeof(struct report_cell), offsetof(struct report_cell, self));
@@ -289,6 +349,8 @@ static void release_report(struct report *r)
 	idmap_release(&r->groups);
 	idmap_release(&r->group_cells);
 	idmap_release(&r->unknowns);
+	idmap_release(&r->calls);
+	sums_release(&r->sums);
 	free(r->function_line);
 	free(r->group_line);
 	free(r->unknown_line);

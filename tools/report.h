@@ -11,6 +11,7 @@
 
 #include "tools/idmap.h"
 #include "tools/losses.h"
+#include "tools/metrics.h"
 #include "tools/names.h"
 #include "tools/screen.h"
 
@@ -28,6 +29,7 @@ enum report_by {
 	REPORT_BY_CPU,
 	REPORT_BY_MAPPING,
 	REPORT_BY_SOURCE,
+	REPORT_BY_STACK,
 	REPORT_BYS,
 };
 
@@ -41,6 +43,23 @@ struct report_group {
 	uint32_t line; /* of the source */
 	/* container: in none; source: no line is known, text is the mapping */
 	uint32_t has_none;
+	uint32_t stack; /* a report_call: the leaf */
+	uint32_t reserved;
+};
+
+/* A function in stacks, below the same callers. */
+struct report_call {
+	uint32_t caller; /* another report_call, 0: nobody */
+	uint32_t function;
+};
+
+/*
+ * What counters have counted, in report.sums: of the samples that are COUNTED and not SHARED, so of
+ * one task. 0: no samples.
+ */
+struct report_sums {
+	uint32_t self; /* of a group: all its samples */
+	uint32_t total;
 };
 
 /* Samples of one function, or of one group, at one event. */
@@ -50,7 +69,8 @@ struct report_cell {
 	/* up to here the key */
 	struct profile_total self;  /* of a group: all its samples */
 	struct profile_total total; /* stacks that the function is in, each counted once */
-	uint64_t seen;		    /* last row that was counted in total */
+	struct report_sums sums;
+	uint64_t seen; /* last row that was counted in total */
 };
 
 /* Samples at code without a name, of the events that are shown. */
@@ -68,6 +88,7 @@ struct report_line {
 	uint32_t id;
 	struct profile_total self;
 	struct profile_total total;
+	struct report_sums sums; /* where one event's samples are shown */
 };
 
 struct report_options {
@@ -76,6 +97,7 @@ struct report_options {
 	enum report_by by;
 	bool json;
 	bool stats;
+	bool wide;
 };
 
 struct report {
@@ -84,11 +106,17 @@ struct report {
 	const struct names *names;
 	enum report_by group_by;
 	uint32_t event;		    /* the one shown, or PROFILE_ALL_EVENTS */
+	uint32_t leader;	    /* whose samples these are, or PROFILE_ALL_EVENTS */
 	struct profile_total shown; /* all samples of what is shown */
-	struct idmap functions;	    /* of report_cell */
-	struct idmap groups;	    /* of report_group */
-	struct idmap group_cells;   /* of report_cell */
-	struct idmap unknowns;	    /* of report_unknown */
+	struct metrics metrics;	    /* of the leader's group */
+	struct sums sums;
+	uint32_t
+		all_sums[READER_MAX_EVENTS]; /* by leader: of all samples with counts of one task */
+	struct idmap functions;		     /* of report_cell */
+	struct idmap groups;		     /* of report_group */
+	struct idmap group_cells;	     /* of report_cell */
+	struct idmap calls;		     /* of report_call; with REPORT_BY_STACK */
+	struct idmap unknowns;		     /* of report_unknown */
 	struct report_line *function_line;
 	struct report_line *group_line;
 	struct report_unknown *unknown_line;
@@ -106,12 +134,19 @@ const char *report_by_word(enum report_by by);
 
 /**
  * report_group_of() - the group of a row of the profile
- * @r: whose group_by says what groups are
+ * @r: whose group_by says what groups are; calls are added to it
  * @row: of its profile
- * @leaf: frame ref of its innermost frame
+ * @stack: frame refs from profile_stack()
+ * @length: how many
+ * @ret: the group
+ *
+ * Return: 0 or -ENOMEM.
  */
-struct report_group report_group_of(const struct report *r, const struct profile_row *row,
-				    uint32_t leaf);
+int report_group_of(struct report *r, const struct profile_row *row, const uint32_t *stack,
+		    size_t length, struct report_group *ret) __attribute__((warn_unused_result));
+
+/** report_is_shown() - are samples, or counts, of this event shown? */
+bool report_is_shown(const struct report *r, uint32_t event);
 
 /** report_share() - a part of a whole, 0 of nothing */
 double report_share(uint64_t part, uint64_t whole);
@@ -122,8 +157,43 @@ void report_print_head(const struct screen *s, const struct profile *p);
 /** report_print_text() - to stdout, for people; fits a terminal's width, not cut in a pipe */
 void report_print_text(const struct report *r);
 
+/* The columns of metrics in a table. */
+struct metric_columns {
+	const struct report *report;
+	uint32_t count; /* of metrics */
+	bool wide;	/* with their errors, the samples behind them, and those of whole stacks */
+	bool totals;	/* wide: the table has totals */
+	size_t width;	/* of all of them */
+};
+
+/**
+ * report_metric_columns() - the columns that a table has room for
+ * @r: the report
+ * @room: columns of the screen that are left
+ * @totals: the table has totals
+ */
+struct metric_columns report_metric_columns(const struct report *r, size_t room, bool totals);
+
+/* Longest heading of a table, and room for its metrics. */
+#define HEADING_MAX 4096
+
+/** report_metric_heading() - appends the headings of the columns */
+void report_metric_heading(const struct metric_columns *c, char heading[HEADING_MAX]);
+
+/** report_print_metrics() - a line's columns */
+void report_print_metrics(const struct metric_columns *c, const struct report_sums *sums);
+
+/** report_print_metric_legend() - what the columns are, and what is left out; nothing of none */
+void report_print_metric_legend(const struct screen *s, const struct metric_columns *c);
+
 /** report_print_stats() - the whole ledger as a table, to stdout */
 void report_print_stats(const struct report *r);
+
+/** report_json_groups() - a list of the groups of counters, and what was counted in all */
+void report_json_groups(const struct report *r);
+
+/** report_json_sums() - what a group has counted in some samples, and metrics: two members */
+void report_json_sums(const struct report *r, uint32_t leader, const char *prefix, uint32_t sums);
 
 /** report_print_json() - to stdout, one JSON object */
 void report_print_json(const struct report *r);

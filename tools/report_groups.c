@@ -19,6 +19,7 @@ static const char *const words[REPORT_BYS] = {
 	[REPORT_BY_CPU] = "cpu",
 	[REPORT_BY_MAPPING] = "mapping",
 	[REPORT_BY_SOURCE] = "source",
+	[REPORT_BY_STACK] = "stack",
 };
 
 enum report_by report_by_find(const char *word)
@@ -77,40 +78,61 @@ static void set_source(struct report_group *group, const struct names *names, ui
 	group->has_none = true;
 }
 
-struct report_group report_group_of(const struct report *r, const struct profile_row *row,
-				    uint32_t leaf)
+/* From the root down, so that stacks share what they have in common. */
+static int set_stack(struct report *r, const uint32_t *stack, size_t length,
+		     struct report_group *group)
+{
+	int err = 0;
+
+	while (err >= 0 && length) {
+		const struct location *location = names_location(r->names, stack[--length]);
+		const struct code_line *line = names_lines(r->names, location);
+
+		for (uint32_t i = location->lines; err >= 0 && i--;) {
+			const struct report_call call = { group->stack, line[i].function };
+
+			err = idmap_get(&r->calls, &call, &group->stack);
+		}
+	}
+	return err < 0 ? err : 0;
+}
+
+int report_group_of(struct report *r, const struct profile_row *row, const uint32_t *stack,
+		    size_t length, struct report_group *ret)
 {
 	const struct profile_process *process = profile_process(r->profile, row->who);
 	const struct profile_thread *thread = profile_thread(r->profile, row->who);
-	struct report_group group = { 0 };
 
+	*ret = (struct report_group){ 0 };
 	switch (r->group_by) {
 	case REPORT_BY_TID:
-		set_process(&group, process);
-		group.tid = thread ? thread->tid : 0;
-		group.text = thread ? thread->comm : 0;
+		set_process(ret, process);
+		ret->tid = thread ? thread->tid : 0;
+		ret->text = thread ? thread->comm : 0;
 		break;
 	case REPORT_BY_COMM:
-		group.text = thread ? thread->comm : 0;
+		ret->text = thread ? thread->comm : 0;
 		break;
 	case REPORT_BY_CGROUP:
-		group.text = process ? process->cgroup : 0;
+		ret->text = process ? process->cgroup : 0;
 		break;
 	case REPORT_BY_CONTAINER:
-		set_container(&group, process);
+		set_container(ret, process);
 		break;
 	case REPORT_BY_CPU:
-		group.cpu = row->cpu;
+		ret->cpu = row->cpu;
 		break;
 	case REPORT_BY_MAPPING:
-		set_mapping(&group, r->names, leaf);
+		set_mapping(ret, r->names, stack[0]);
 		break;
 	case REPORT_BY_SOURCE:
-		set_source(&group, r->names, leaf);
+		set_source(ret, r->names, stack[0]);
 		break;
+	case REPORT_BY_STACK:
+		return set_stack(r, stack, length, ret);
 	default:
-		set_process(&group, process);
-		group.text = process ? process->comm : 0;
+		set_process(ret, process);
+		ret->text = process ? process->comm : 0;
 	}
-	return group;
+	return 0;
 }

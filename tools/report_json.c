@@ -12,51 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/json.h"
 #include "tools/losses.h"
-#include "tools/text.h"
-
-#define PIECE 1024
-
-/* Strings of the header can be anything: they are cleaned here, a piece at a time. */
-static void print_string(const char *text)
-{
-	char clean[PIECE * TEXT_CLEAN_GROWTH];
-	size_t bytes = strlen(text);
-
-	putchar('"');
-	while (bytes) {
-		size_t piece = bytes < PIECE ? bytes : PIECE;
-		size_t length;
-
-		/* not within a sequence */
-		while (piece < bytes && piece > PIECE - 4 && (text[piece] & 0xC0) == 0x80)
-			piece--;
-		length = text_clean(clean, text, piece);
-		for (size_t i = 0; i < length; i++) {
-			if (clean[i] == '"' || clean[i] == '\\')
-				putchar('\\');
-			putchar(clean[i]);
-		}
-		text += piece;
-		bytes -= piece;
-	}
-	putchar('"');
-}
-
-static void print_text(const char *key, const char *text)
-{
-	printf("\"%s\": ", key);
-	print_string(text);
-	fputs(", ", stdout);
-}
 
 static void print_event_name(const struct report *r, const char *key, uint32_t event)
 {
 	char name[EVENT_NAME_MAX];
 
-	print_text(key, event < profile_header(r->profile)->n_event
-				? profile_event_name(r->profile, event, name)
-				: "[unknown]");
+	json_text(key, event < profile_header(r->profile)->n_event
+			       ? profile_event_name(r->profile, event, name)
+			       : "[unknown]");
 }
 
 static void print_numbers(const struct profile_total *self, const struct profile_total *total)
@@ -66,9 +31,19 @@ static void print_numbers(const struct profile_total *self, const struct profile
 	       self->count, total->count, self->weight, total->weight);
 }
 
-static bool is_shown(const struct report *r, uint32_t event)
+/* How an event takes samples, or how often it was there to be counted; the end of its object. */
+static void print_rate(const struct report *r, uint32_t event)
 {
-	return r->event == PROFILE_ALL_EVENTS || r->event == event;
+	const Profiler__Event *e = profile_header(r->profile)->event[event];
+	const char *what = e->asked_in_hz ? "hz" : "period";
+	struct ledger_counter c = ledger_counter(profile_ledger(r->profile), event);
+
+	if (!e->leader)
+		printf("\"%s\": %" PRIu64 ", \"%s_asked\": %" PRIu64
+		       ", \"hz_achieved\": %.3f, \"throttles\": %" PRIu64 ", ",
+		       what, e->granted, what, e->asked, ledger_achieved_hz(&c), c.throttles);
+	printf("\"enabled_ns\": %" PRIu64 ", \"running_ns\": %" PRIu64 "}", c.enabled_ns,
+	       c.running_ns);
 }
 
 static void print_events(const struct report *r)
@@ -79,17 +54,22 @@ static void print_events(const struct report *r)
 	fputs("  \"events\": [", stdout);
 	for (uint32_t i = 0; i < header->n_event; i++) {
 		const Profiler__Event *e = header->event[i];
+		const struct profile_total *total = &r->profile->event[i];
 
-		if (!is_shown(r, i))
+		if (!report_is_shown(r, i))
 			continue;
 		printf("%s\n    {", separator);
 		separator = ",";
 		print_event_name(r, "name", i);
-		print_text("unit", e->unit);
-		print_text("requested", e->requested);
-		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64 ", \"%s\": %" PRIu64 "}",
-		       r->profile->event[i].count, r->profile->event[i].weight,
-		       e->asked_in_hz ? "hz" : "period", e->granted);
+		json_text("unit", e->unit);
+		json_text("requested", e->requested);
+		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64 ", ", total->count,
+		       total->weight);
+		if (e->leader)
+			print_event_name(r, "leader", e->leader - 1);
+		if (e->precise)
+			printf("\"precise\": %" PRIu32 ", ", e->precise);
+		print_rate(r, i);
 	}
 	fputs("\n  ],\n", stdout);
 }
@@ -103,10 +83,14 @@ static void print_ledger_row(const struct report *r, const Profiler__LedgerRow *
 	       ", \"filtered_mode\": %" PRIu64 ", \"ring_full\": %" PRIu64
 	       ", \"ring_busy\": %" PRIu64 ", \"handoff\": %" PRIu64 ", \"output\": %" PRIu64
 	       ", \"written\": %" PRIu64 ", \"in_flight\": %" PRIu64 ", \"unaccounted\": %" PRId64
-	       "}",
+	       ", \"count\": %" PRIu64 ", \"enabled_ns\": %" PRIu64 ", \"running_ns\": %" PRIu64
+	       ", \"idle_ns\": %" PRIu64 ", \"throttles\": %" PRIu64 ", \"counted\": %" PRIu64
+	       ", \"uncounted\": %" PRIu64 ", \"counts_lost\": %" PRIu64 "}",
 	       row->expected, row->blind, row->throttled, row->entries, row->idle,
 	       row->filtered_target, row->filtered_mode, row->ring_full, row->ring_busy,
-	       row->handoff, row->output, row->written, row->in_flight, row->unaccounted);
+	       row->handoff, row->output, row->written, row->in_flight, row->unaccounted,
+	       row->count, row->enabled_ns, row->running_ns, row->idle_ns, row->throttles,
+	       row->counted, row->uncounted, row->counts_lost);
 }
 
 /* Absent where no user stack was walked, or the recorder did not say how. */
@@ -125,10 +109,22 @@ static void print_stacks(const Profiler__Ledger *ledger)
 	fputs("\n    ]", stdout);
 }
 
+static void print_rate_limits(const struct report *r, const Profiler__Ledger *ledger)
+{
+	fputs("    \"rate_limits\": [", stdout);
+	for (size_t i = 0; i < ledger->n_rate_limit; i++)
+		printf("%s{\"time_ns\": %" PRIu64 ", \"max_sample_rate\": %" PRIu32 "}",
+		       i ? ", " : "",
+		       profile_realtime_ns(r->profile, ledger->rate_limit[i]->time_ns),
+		       ledger->rate_limit[i]->max_sample_rate);
+	fputs("],\n", stdout);
+}
+
 static void print_ledger(const struct report *r)
 {
 	const Profiler__Ledger *ledger = profile_ledger(r->profile);
-	struct ledger_sum s = ledger_sum(ledger, r->event);
+	struct ledger_sum s =
+		ledger_sum(ledger, r->event == PROFILE_ALL_EVENTS ? r->event : r->leader);
 	const char *separator = "";
 
 	if (!ledger) {
@@ -136,18 +132,21 @@ static void print_ledger(const struct report *r)
 		return;
 	}
 	printf("  \"ledger\": {\"final\": %s, ", ledger->final ? "true" : "false");
-	print_text("stopped_by", ledger->stopped_by);
+	json_text("stopped_by", ledger->stopped_by);
 	printf("\"expected\": %" PRIu64 ", \"blind\": %" PRId64 ", \"throttled\": %" PRIu64
 	       ", \"entries\": %" PRIu64 ", \"idle\": %" PRIu64 ", \"filtered\": %" PRIu64
 	       ", \"dropped\": %" PRIu64 ", \"written\": %" PRIu64 ", \"in_flight\": %" PRIu64
 	       ", \"unaccounted\": %" PRId64 ", \"sideband_lost\": %" PRIu64
-	       ", \"stacks_unresolved\": %" PRIu64 ", \"unknown_process\": %" PRIu64 ",\n",
+	       ", \"stacks_unresolved\": %" PRIu64 ", \"unknown_process\": %" PRIu64
+	       ", \"max_sample_rate\": %" PRIu32 ",\n",
 	       s.expected, s.blind, s.throttled, s.entries, s.idle, s.filtered, s.dropped,
 	       s.written, s.in_flight, s.unaccounted, ledger->sideband_lost,
-	       ledger->stacks_unresolved, ledger->unknown_process);
+	       ledger->stacks_unresolved, ledger->unknown_process, ledger->max_sample_rate);
+	print_rate_limits(r, ledger);
 	fputs("    \"rows\": [", stdout);
 	for (size_t i = 0; i < ledger->n_row; i++) {
-		if (!is_shown(r, ledger->row[i]->event))
+		if (!report_is_shown(r, ledger->row[i]->event) &&
+		    ledger->row[i]->event != r->leader)
 			continue;
 		printf("%s\n      ", separator);
 		separator = ",";
@@ -167,6 +166,15 @@ static const struct report_cell *find_cell(const struct report *r, uint32_t id, 
 	return cell ? idmap_at(&r->functions, cell) : NULL;
 }
 
+/* What is known of a function's own samples, and of those that it is in. */
+static void print_sums(const struct report *r, uint32_t leader, const struct report_sums *sums)
+{
+	if (leader == PROFILE_ALL_EVENTS || !r->profile->groups.of[leader].counters)
+		return;
+	report_json_sums(r, leader, "self_", sums->self);
+	report_json_sums(r, leader, "total_", sums->total);
+}
+
 static void print_function_events(const struct report *r, uint32_t id)
 {
 	const char *separator = "";
@@ -181,6 +189,7 @@ static void print_function_events(const struct report *r, uint32_t id)
 		separator = ", ";
 		print_event_name(r, "event", i);
 		print_numbers(&cell->self, &cell->total);
+		print_sums(r, i, &cell->sums);
 		putchar('}');
 	}
 	putchar(']');
@@ -193,7 +202,7 @@ static size_t rows(const struct report *r, size_t lines)
 
 static void print_functions(const struct report *r)
 {
-	bool several = r->event == PROFILE_ALL_EVENTS && profile_header(r->profile)->n_event > 1;
+	bool several = r->leader == PROFILE_ALL_EVENTS;
 
 	fputs("  \"functions\": [", stdout);
 	for (size_t i = 0; i < rows(r, r->function_lines); i++) {
@@ -201,9 +210,10 @@ static void print_functions(const struct report *r)
 		const struct function *f = names_function(r->names, line->id);
 
 		printf("%s\n    {", i ? "," : "");
-		print_text("name", f->name ? profile_text(r->profile, f->name) : "[unknown]");
-		print_text("mapping", profile_text(r->profile, f->path));
+		json_text("name", f->name ? profile_text(r->profile, f->name) : "[unknown]");
+		json_text("mapping", profile_text(r->profile, f->path));
 		print_numbers(&line->self, &line->total);
+		print_sums(r, r->leader, &line->sums);
 		if (several)
 			print_function_events(r, line->id);
 		putchar('}');
@@ -216,11 +226,29 @@ static void print_source(const struct report *r, const struct report_group *grou
 	const char *text = profile_text(r->profile, group->text);
 
 	if (group->has_none) {
-		print_text("mapping", text);
+		json_text("mapping", text);
 		return;
 	}
-	print_text("file", text);
+	json_text("file", text);
 	printf("\"line\": %" PRIu32 ", ", group->line);
+}
+
+/* A list of names, leaf first. */
+static void print_stack(const struct report *r, uint32_t call)
+{
+	const char *separator = "";
+
+	fputs("\"stack\": [", stdout);
+	while (call) {
+		const struct report_call *c = idmap_at(&r->calls, call);
+		const struct function *f = names_function(r->names, c->function);
+
+		fputs(separator, stdout);
+		json_string(profile_text(r->profile, f->label));
+		separator = ", ";
+		call = c->caller;
+	}
+	fputs("], ", stdout);
 }
 
 /* What tells a group from others; what is unknown of it is left out. */
@@ -235,19 +263,22 @@ static void print_group(const struct report *r, const struct report_group *group
 	case REPORT_BY_SOURCE:
 		print_source(r, group);
 		break;
+	case REPORT_BY_STACK:
+		print_stack(r, group->stack);
+		break;
 	case REPORT_BY_CONTAINER:
-		print_text("container", group->has_none ? "" : text);
+		json_text("container", group->has_none ? "" : text);
 		break;
 	case REPORT_BY_PID:
 	case REPORT_BY_TID:
-		print_text("name", text);
+		json_text("name", text);
 		if (group->text)
 			printf("\"pid\": %" PRIu32 ", ", group->pid);
 		if (group->text && r->group_by == REPORT_BY_TID)
 			printf("\"tid\": %" PRIu32 ", ", group->tid);
 		break;
 	default:
-		print_text(report_by_word(r->group_by), text);
+		json_text(report_by_word(r->group_by), text);
 	}
 }
 
@@ -262,8 +293,11 @@ static void print_groups(const struct report *r)
 
 		printf("%s\n    {", i ? "," : "");
 		print_group(r, idmap_at(&r->groups, line->id));
-		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64 "}", line->self.count,
+		printf("\"samples\": %" PRIu64 ", \"weight\": %" PRIu64, line->self.count,
 		       line->self.weight);
+		if (r->leader != PROFILE_ALL_EVENTS && r->profile->groups.of[r->leader].counters)
+			report_json_sums(r, r->leader, "", line->sums.self);
+		putchar('}');
 	}
 	fputs("\n  ],\n", stdout);
 }
@@ -275,8 +309,8 @@ static void print_unknowns(const struct report *r)
 		const struct report_unknown *u = &r->unknown_line[i];
 
 		printf("%s\n    {", i ? "," : "");
-		print_text("mapping", profile_text(r->profile, u->path));
-		print_text("reason", name_unknown_text(u->reason));
+		json_text("mapping", profile_text(r->profile, u->path));
+		json_text("reason", name_unknown_text(u->reason));
 		print_numbers(&u->self, &u->total);
 		putchar('}');
 	}
@@ -288,7 +322,7 @@ static void print_strings(const char *key, char *const *text, size_t count)
 	printf("  \"%s\": [", key);
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? ", " : "", stdout);
-		print_string(text[i]);
+		json_string(text[i]);
 	}
 	fputs("],\n", stdout);
 }
@@ -312,17 +346,18 @@ void report_print_json(const struct report *r)
 
 	printf("{\n  \"samples\": %" PRIu64 ",\n  \"weight\": %" PRIu64 ",\n  ", r->shown.count,
 	       r->shown.weight);
-	print_text("host", h->hostname);
-	print_text("kernel", h->kernel_release);
-	print_text("machine", h->machine);
-	print_text("target", h->target);
-	print_text("recorder", h->recorder);
+	json_text("host", h->hostname);
+	json_text("kernel", h->kernel_release);
+	json_text("machine", h->machine);
+	json_text("target", h->target);
+	json_text("recorder", h->recorder);
 	printf("\"cpus\": %" PRIu32 ", \"time_ns\": %" PRIu64 ", \"duration_ns\": %" PRIu64 ",\n",
 	       h->cpus_online, profile_realtime_ns(r->profile, h->start_ns),
 	       profile_duration_ns(r->profile));
 	print_strings("command", h->command, h->n_command);
 	print_strings("notices", h->notice, h->n_notice);
 	print_events(r);
+	report_json_groups(r);
 	print_ledger(r);
 	print_functions(r);
 	print_groups(r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * report_stats.c - profiler-report --stats: what became of every sample, stack and name.
+ * report_stats.c - profiler-report --stats: what became of every sample, count, stack and name.
  */
 #include "tools/report.h"
 
@@ -37,6 +37,8 @@ static void print_stats_table(const struct report *r, const Profiler__Ledger *le
 		char event[EVENT_NAME_MAX] = "?";
 		char cpu[16];
 
+		if (profile_leader(r->profile, row->event) != row->event)
+			continue; /* takes no samples */
 		if (row->event < profile_header(r->profile)->n_event)
 			profile_event_name(r->profile, row->event, event);
 		snprintf(cpu, sizeof(cpu), "%" PRIu32, row->cpu);
@@ -79,6 +81,98 @@ static void print_stats_rest(const Profiler__Ledger *ledger)
 	print_stat("records of processes and mappings lost", ledger->sideband_lost);
 	print_stat("packets dropped because the output was slow", ledger->packets_dropped);
 	print_stat("kernel.perf_event_max_sample_rate", ledger->max_sample_rate);
+}
+
+/* How long the kernel had an event stopped: what the samples that it did not take stand for. */
+static const char *throttled_time(const Profiler__Event *e, const struct ledger_counter *c,
+				  char text[TEXT_NUMBER_MAX])
+{
+	if (!e->asked_in_hz || !e->granted)
+		return "-";
+	return text_weight(text, c->throttled * 1000000000 / e->granted, "nanoseconds");
+}
+
+static void print_event_end(const struct screen *s, const struct report *r, uint32_t event,
+			    size_t used)
+{
+	char name[EVENT_NAME_MAX];
+
+	screen_print_cut(profile_event_name(r->profile, event, name),
+			 s->columns ? s->columns - used : 0);
+	putchar('\n');
+}
+
+/* Rates in Hz of one CPU, or periods in counts; the rate that came of it, and what was in the way.
+ */
+static void print_rates(const struct screen *s, const struct report *r)
+{
+	const size_t used = 63; /* columns before the event */
+	const Profiler__Header *h = profile_header(r->profile);
+
+	putchar('\n');
+	screen_print_heading(
+		s, "       asked     granted  achieved throttled     for hardware  event");
+	for (uint32_t i = 0; i < h->n_event; i++) {
+		const Profiler__Event *e = h->event[i];
+		struct ledger_counter c = ledger_counter(profile_ledger(r->profile), i);
+		const char *unit = e->asked_in_hz ? " Hz" : "";
+		char asked[TEXT_NUMBER_MAX];
+		char granted[TEXT_NUMBER_MAX];
+		char times[TEXT_NUMBER_MAX];
+		char time[TEXT_NUMBER_MAX];
+
+		if (e->leader)
+			continue;
+		printf("%9s%-3s %8s%-3s %6.0f Hz %8sx %7s %7.2f%%  ", text_count(asked, e->asked),
+		       unit, text_count(granted, e->granted), unit, ledger_achieved_hz(&c),
+		       text_count(times, c.throttles), throttled_time(e, &c, time),
+		       100 * report_share(c.running_ns, c.enabled_ns));
+		print_event_end(s, r, i, used);
+	}
+}
+
+/* What became of all that the counters of each group counted. */
+static void print_counters(const struct screen *s, const struct report *r)
+{
+	const size_t used = 59; /* columns before the event */
+	const Profiler__Header *h = profile_header(r->profile);
+
+	if (!r->profile->groups.largest)
+		return;
+	putchar('\n');
+	screen_print_heading(s,
+			     "  counted in samples unwanted    rest hardware  no counts  counter");
+	for (uint32_t i = 0; i < h->n_event; i++) {
+		struct ledger_counter c = ledger_counter(profile_ledger(r->profile), i);
+		const uint64_t known = c.counted + c.uncounted;
+		const char *unit = h->event[i]->unit;
+		const bool is_leader = !h->event[i]->leader;
+		char text[5][TEXT_NUMBER_MAX];
+
+		if (is_leader && !r->profile->groups.of[i].counters)
+			continue;
+		printf("%9s %10s %8s %7s %7.2f%% %10s  %s", text_weight(text[0], c.count, unit),
+		       text_weight(text[1], c.counted, unit),
+		       text_weight(text[2], c.uncounted, unit),
+		       text_weight(text[3], c.count > known ? c.count - known : 0, unit),
+		       100 * report_share(c.running_ns, c.enabled_ns),
+		       is_leader ? text_count(text[4], c.counts_lost) : "", is_leader ? "" : "  ");
+		print_event_end(s, r, i, is_leader ? used : used + 2);
+	}
+}
+
+/* When the kernel, or somebody, moved the limit. */
+static void print_rate_limits(const struct report *r, const Profiler__Ledger *ledger)
+{
+	const uint64_t start_ns = profile_header(r->profile)->start_ns;
+
+	for (size_t i = 0; i < ledger->n_rate_limit; i++) {
+		const Profiler__RateLimit *l = ledger->rate_limit[i];
+		char number[TEXT_NUMBER_MAX];
+
+		printf("%14s  from %.1f s on\n", text_count(number, l->max_sample_rate),
+		       (double)(int64_t)(l->time_ns - start_ns) / 1e9);
+	}
 }
 
 /* How user stacks were walked, and how they end. */
@@ -156,8 +250,11 @@ void report_print_stats(const struct report *r)
 		&s, " cpu event       expected  blind throt.     idle filtered  ring output "
 		    "  written");
 	print_stats_table(r, ledger);
+	print_rates(&s, r);
+	print_counters(&s, r);
 	putchar('\n');
 	print_stats_rest(ledger);
+	print_rate_limits(r, ledger);
 	print_stacks(&s, ledger);
 	print_unknowns(&s, r);
 }

@@ -2,28 +2,31 @@
 /*
  * report_text.c - profiler-report for people.
  *
- * What was recorded, and tables of functions, of groups of samples, and of events.
+ * Tables of functions, of groups of samples, and of events.
  */
 #include "tools/report.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tools/container.h"
-#include "tools/losses.h"
 #include "tools/text.h"
 
 #define ROWS_DEFAULT   20
-#define ROWS_SECONDARY 5  /* lines of a table that nobody asked for */
-#define WHERE_COLUMNS  20 /* of the mapping's name, in a terminal */
+#define ROWS_SECONDARY 5 /* lines of a table that nobody asked for */
 
-/* A path and a number: more than that the operating system does not have. */
-#define GROUP_TEXT_MAX (PATH_MAX + 64)
+/* In a terminal: most columns of the mapping's name, and with metrics in the table. */
+#define WHERE_COLUMNS	  20
+#define WHERE_COLUMNS_MIN 10
+
+/* Metrics leave so many columns to what the line is of, */
+#define NAME_COLUMNS_MIN 24
+
+/* and in a pipe or a file, where lines may be longer, are as many as in a common terminal. */
+#define COLUMNS_PIPE 80
 
 /* 95 % of samples taken at random lie within so many standard deviations. */
 #define CONFIDENCE_95 1.96
@@ -33,88 +36,6 @@ double report_share(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0;
 }
 
-static void print_origin(const struct screen *s, const struct profile *p)
-{
-	const Profiler__Header *h = profile_header(p);
-	uint64_t start_ns = profile_realtime_ns(p, h->start_ns);
-	time_t seconds = (time_t)(start_ns / 1000000000);
-	const Profiler__Ledger *ledger = profile_ledger(p);
-	char when[64] = "at an unknown time";
-	struct tm tm;
-
-	if (start_ns && gmtime_r(&seconds, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	screen_print_line(s, "%s on %s (Linux %s %s, %" PRIu32 " CPUs)",
-			  *h->target ? h->target : "profile",
-			  *h->hostname ? h->hostname : "unknown host", h->kernel_release,
-			  h->machine, h->cpus_online);
-	screen_print_line(s, "%s, %.2f s%s%s", when, (double)profile_duration_ns(p) / 1e9,
-			  ledger && *ledger->stopped_by ? ", ended by " : "",
-			  ledger ? ledger->stopped_by : "");
-}
-
-/* "cpu-clock at 1,000 Hz (for cycles): 336 samples, 0.34 s, 3.4 % lost" */
-static void print_event(const struct screen *s, const struct profile *p, uint32_t event)
-{
-	const Profiler__Event *e = profile_header(p)->event[event];
-	struct ledger_sum sum = ledger_sum(profile_ledger(p), event);
-	int64_t blind = ledger_busy_blind(profile_header(p), profile_ledger(p), event);
-	uint64_t lost = sum.dropped + sum.throttled + (uint64_t)(blind > 0 ? blind : 0);
-	char name[EVENT_NAME_MAX];
-	char rate[TEXT_NUMBER_MAX];
-	char count[TEXT_NUMBER_MAX];
-	char weight[TEXT_NUMBER_MAX];
-	char loss[TEXT_NUMBER_MAX] = "";
-
-	if (profile_ledger(p))
-		snprintf(loss, sizeof(loss), ", %.2f %% lost",
-			 100 * report_share(lost, lost + sum.written));
-	screen_print_line(s, "%s %s %s%s%s%s%s: %s samples, %s%s%s",
-			  profile_event_name(p, event, name), e->asked_in_hz ? "at" : "every",
-			  text_count(rate, e->granted), e->asked_in_hz ? " Hz" : "",
-			  *e->requested ? " (for " : "", e->requested, *e->requested ? ")" : "",
-			  text_count(count, p->event[event].count),
-			  text_weight(weight, p->event[event].weight, e->unit),
-			  strcmp(e->unit, "nanoseconds") != 0 ? " counted" : "", loss);
-}
-
-/* What the ledger and the samples say of each other. */
-static void print_doubts(const struct screen *s, const struct profile *p)
-{
-	const Profiler__Ledger *ledger = profile_ledger(p);
-	struct ledger_sum sum = ledger_sum(ledger, PROFILE_ALL_EVENTS);
-	char a[TEXT_NUMBER_MAX];
-	char b[TEXT_NUMBER_MAX];
-
-	if (ledger && !ledger->final)
-		screen_print_line(s,
-				  "notice: the recording did not end in order; the ledger is older "
-				  "than the last samples");
-	else if (ledger && ledger->n_row && !profile_damage(p) && sum.written != p->all.count)
-		screen_print_line(s,
-				  "notice: the ledger counts %s samples written, the stream has %s",
-				  text_count(a, sum.written), text_count(b, p->all.count));
-	if (sum.unaccounted)
-		screen_print_line(s,
-				  "notice: %s%s samples are unaccounted for: a bug in the recorder",
-				  sum.unaccounted < 0 ? "-" : "",
-				  text_count(a, (uint64_t)llabs(sum.unaccounted)));
-}
-
-void report_print_head(const struct screen *s, const struct profile *p)
-{
-	const Profiler__Header *h = profile_header(p);
-	char ledger[LEDGER_TEXT_MAX];
-
-	print_origin(s, p);
-	for (uint32_t i = 0; i < h->n_event; i++)
-		print_event(s, p, i);
-	for (size_t i = 0; i < h->n_notice; i++)
-		screen_print_line(s, "notice: %s", h->notice[i]);
-	screen_print_line(s, "ledger: %s", ledger_text(p, PROFILE_ALL_EVENTS, ledger));
-	print_doubts(s, p);
-}
-
 static const char *unit(const struct report *r)
 {
 	const Profiler__Header *h = profile_header(r->profile);
@@ -122,11 +43,29 @@ static const char *unit(const struct report *r)
 	return r->event < h->n_event ? h->event[r->event]->unit : "count";
 }
 
-/* Half of the 95 % interval of a share, in points. */
-static double error_points(const struct report *r, const struct profile_total *t)
+/*
+ * Half of the 95 % interval of a share of counts, in points: y of a line's samples by y of all. As
+ * of any ratio of sums (metrics.c), the variance is that of y - share * y, the first y 0 elsewhere.
+ */
+static double counts_error_points(const struct report *r, uint32_t sums)
 {
-	double part = report_share(t->count, r->shown.count);
+	const uint32_t place = group_place(&r->profile->groups.of[r->leader], r->event);
+	const union sums_word *all = sums_at(&r->sums, r->all_sums[r->leader]);
+	const union sums_word *part = sums_at(&r->sums, sums);
+	double share = report_share(sums_count(part, place), sums_count(all, place));
+	double rest = (1 - 2 * share) * sums_product(&r->sums, part, place, place) +
+		      share * share * sums_product(&r->sums, all, place, place);
 
+	return rest > 0 ? 100 * CONFIDENCE_95 * sqrt(rest) / (double)sums_count(all, place) : 0;
+}
+
+/* Half of the 95 % interval of a line's share of all samples, or counts, in points. */
+static double error_points(const struct report *r, const struct report_line *line)
+{
+	double part = report_share(line->self.count, r->shown.count);
+
+	if (r->event != r->leader && line->sums.self)
+		return counts_error_points(r, line->sums.self);
 	return r->shown.count
 		       ? 100 * CONFIDENCE_95 * sqrt(part * (1 - part) / (double)r->shown.count)
 		       : 0;
@@ -144,8 +83,16 @@ static const char *function_where(const struct report *r, const struct function 
 	return f->where ? profile_text(r->profile, f->where) : "-";
 }
 
+/* How the table of functions is laid out. */
+struct function_look {
+	struct metric_columns metrics;
+	bool weight; /* a column of its own; where there is no room the shares have to do */
+	size_t where;
+	size_t name; /* 0: no limit */
+};
+
 /* Columns for the names of mappings: as wide as the widest that will be shown. */
-static size_t where_columns(const struct screen *s, const struct report *r, size_t lines)
+static size_t where_columns(const struct report *r, size_t lines)
 {
 	size_t widest = strlen("where");
 
@@ -156,26 +103,48 @@ static size_t where_columns(const struct screen *s, const struct report *r, size
 		if (columns > widest)
 			widest = columns;
 	}
-	return s->columns && widest > WHERE_COLUMNS ? WHERE_COLUMNS : widest;
+	return widest;
+}
+
+static struct function_look find_function_look(const struct screen *s, const struct report *r,
+					       size_t lines)
+{
+	const size_t shares = 21, weight = 11, gaps = 4; /* columns */
+	size_t columns = s->columns ? s->columns : COLUMNS_PIPE;
+	struct function_look look = { .where = where_columns(r, lines) };
+	size_t most = WHERE_COLUMNS, used;
+
+	used = shares + gaps + WHERE_COLUMNS_MIN + NAME_COLUMNS_MIN;
+	look.metrics = report_metric_columns(r, columns > used ? columns - used : 0, true);
+	if (look.metrics.count)
+		most = WHERE_COLUMNS_MIN;
+	look.weight = !look.metrics.count || look.metrics.wide;
+	if (s->columns && look.where > most)
+		look.where = most;
+	used = shares + gaps + look.where + look.metrics.width + (look.weight ? weight : 0);
+	look.name = s->columns > used ? s->columns - used : 0;
+	return look;
 }
 
 static void print_function(const struct screen *s, const struct report *r,
-			   const struct report_line *line, size_t where)
+			   const struct report_line *line, const struct function_look *look)
 {
-	const struct function *f = names_function(r->names, line->id);
-	const char *name = f->name ? profile_text(r->profile, f->name) : "[unknown]";
-	const char *file = function_where(r, f);
-	size_t used = text_columns(file) < where ? text_columns(file) : where;
-	const size_t numbers = 36; /* columns of what is printed before the names */
+	const struct function *f = line->id ? names_function(r->names, line->id) : NULL;
+	const char *name = f && f->name ? profile_text(r->profile, f->name) : "[unknown]";
+	const char *file = f ? function_where(r, f) : "-";
+	size_t used = text_columns(file) < look->where ? text_columns(file) : look->where;
 	char weight[TEXT_NUMBER_MAX];
 
 	screen_print_share(s, report_share(line->self.weight, r->shown.weight));
-	printf(" %5.2f %6.2f%% %10s  ", error_points(r, &line->self),
-	       100 * report_share(line->total.weight, r->shown.weight),
-	       text_weight(weight, line->self.weight, unit(r)));
-	screen_print_cut(file, where);
-	printf("%*s", (int)(where - used + 2), "");
-	screen_print_cut(name, s->columns ? s->columns - numbers - where : 0);
+	printf(" %5.2f %6.2f%%", error_points(r, line),
+	       100 * report_share(line->total.weight, r->shown.weight));
+	if (look->weight)
+		printf(" %10s", text_weight(weight, line->self.weight, unit(r)));
+	report_print_metrics(&look->metrics, &line->sums);
+	fputs("  ", stdout);
+	screen_print_cut(file, look->where);
+	printf("%*s", (int)(look->where - used + 2), "");
+	screen_print_cut(f ? name : "[all]", look->name);
 	putchar('\n');
 }
 
@@ -187,17 +156,35 @@ static void print_more(size_t left)
 		printf("(and %s more, see -n)\n", text_count(number, left));
 }
 
+/* Everything, as one line of a table. */
+static struct report_line all_line(const struct report *r)
+{
+	uint32_t sums = r->leader == PROFILE_ALL_EVENTS ? 0 : r->all_sums[r->leader];
+
+	return (struct report_line){ .self = r->shown, .total = r->shown, .sums = { sums, sums } };
+}
+
 static void print_functions(const struct screen *s, const struct report *r)
 {
 	size_t lines = rows(r, r->function_lines, ROWS_DEFAULT);
-	size_t where = where_columns(s, r, lines);
-	char heading[128];
+	struct function_look look = find_function_look(s, r, lines);
+	const struct report_line all = all_line(r);
+	char heading[HEADING_MAX] = "   self     ±   total";
+	size_t used = strlen(heading);
 
-	snprintf(heading, sizeof(heading), "   self     ±   total  %9s  %-*s  function",
-		 !strcmp(unit(r), "nanoseconds") ? "self time" : "self", (int)where, "where");
+	report_print_metric_legend(s, &look.metrics);
+	if (look.weight)
+		snprintf(heading + used, sizeof(heading) - used, "  %9s",
+			 !strcmp(unit(r), "nanoseconds") ? "self time" : "self");
+	report_metric_heading(&look.metrics, heading);
+	used = strlen(heading);
+	snprintf(heading + used, sizeof(heading) - used, "  %-*s  function", (int)look.where,
+		 "where");
 	screen_print_heading(s, heading);
+	if (look.metrics.count)
+		print_function(s, r, &all, &look);
 	for (size_t i = 0; i < lines; i++)
-		print_function(s, r, &r->function_line[i], where);
+		print_function(s, r, &r->function_line[i], &look);
 	print_more(r->function_lines - lines);
 }
 
@@ -205,61 +192,96 @@ static void print_functions(const struct screen *s, const struct report *r)
 struct group_look {
 	const char *number;
 	const char *text;
-	bool end_matters; /* of a text that is cut */
+	void (*print)(const char *text, size_t columns); /* what is too long */
 };
 
 static const struct group_look looks[REPORT_BYS] = {
-	[REPORT_BY_PID] = { "pid", "process", false },
-	[REPORT_BY_TID] = { "tid", "thread", false },
-	[REPORT_BY_COMM] = { NULL, "comm", false },
-	[REPORT_BY_CGROUP] = { NULL, "cgroup", true },
-	[REPORT_BY_CONTAINER] = { NULL, "container", false },
-	[REPORT_BY_CPU] = { "cpu", "", false },
-	[REPORT_BY_MAPPING] = { NULL, "mapping", true },
-	[REPORT_BY_SOURCE] = { NULL, "source", true },
+	[REPORT_BY_PID] = { "pid", "process", screen_print_cut },
+	[REPORT_BY_TID] = { "tid", "thread", screen_print_cut },
+	[REPORT_BY_COMM] = { NULL, "comm", screen_print_cut },
+	[REPORT_BY_CGROUP] = { NULL, "cgroup", screen_print_end },
+	[REPORT_BY_CONTAINER] = { NULL, "container", screen_print_cut },
+	[REPORT_BY_CPU] = { "cpu", "", screen_print_cut },
+	[REPORT_BY_MAPPING] = { NULL, "mapping", screen_print_end },
+	[REPORT_BY_SOURCE] = { NULL, "source", screen_print_end },
+	[REPORT_BY_STACK] = { NULL, "stack", screen_print_middle },
 };
 
-static void group_text(const struct report *r, const struct report_group *group,
-		       char text[GROUP_TEXT_MAX])
+/* Leaf first. */
+static void write_stack(FILE *to, const struct report *r, uint32_t call)
+{
+	const char *separator = "";
+
+	while (call) {
+		const struct report_call *c = idmap_at(&r->calls, call);
+		const struct function *f = names_function(r->names, c->function);
+
+		fprintf(to, "%s%s", separator, profile_text(r->profile, f->label));
+		separator = ";";
+		call = c->caller;
+	}
+}
+
+static void write_group(FILE *to, const struct report *r, const struct report_group *group)
 {
 	const char *name = group->text ? profile_text(r->profile, group->text) : "[unknown]";
 
-	if (r->group_by == REPORT_BY_CPU)
-		*text = 0;
+	if (r->group_by == REPORT_BY_STACK)
+		write_stack(to, r, group->stack);
 	else if (r->group_by == REPORT_BY_CONTAINER && group->text)
-		snprintf(text, GROUP_TEXT_MAX, "%.*s", CONTAINER_SHORT_DIGITS, name);
+		fprintf(to, "%.*s", CONTAINER_SHORT_DIGITS, name);
 	else if (r->group_by == REPORT_BY_CONTAINER && group->has_none)
-		snprintf(text, GROUP_TEXT_MAX, "[no container]");
+		fputs("[no container]", to);
 	else if (r->group_by == REPORT_BY_SOURCE && group->has_none)
-		snprintf(text, GROUP_TEXT_MAX, "[no line] %s", name);
+		fprintf(to, "[no line] %s", name);
 	else if (r->group_by == REPORT_BY_SOURCE)
-		snprintf(text, GROUP_TEXT_MAX, "%s:%" PRIu32, name, group->line);
+		fprintf(to, "%s:%" PRIu32, name, group->line);
 	else
-		snprintf(text, GROUP_TEXT_MAX, "%s", name);
+		fputs(name, to);
 }
 
-static void print_group(const struct screen *s, const struct report *r,
-			const struct report_line *line)
+/* As much as fits; what is too long is cut where that group's texts say the least. */
+static void print_group_text(const struct report *r, const struct report_group *group,
+			     size_t columns)
 {
-	const struct report_group *group = idmap_at(&r->groups, line->id);
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *to = open_memstream(&text, &bytes);
+
+	if (!to)
+		return;
+	write_group(to, r, group);
+	if (!fclose(to))
+		looks[r->group_by].print(text, columns);
+	free(text);
+}
+
+#define GROUP_COLUMNS  26 /* before the metrics */
+#define NUMBER_COLUMNS 12 /* behind them */
+
+static void print_group(const struct screen *s, const struct report *r,
+			const struct report_line *line, const struct metric_columns *metrics)
+{
+	const struct report_group *group = line->id ? idmap_at(&r->groups, line->id) : NULL;
 	const struct group_look *look = &looks[r->group_by];
-	size_t numbers = look->number ? 38 : 26; /* columns before the text */
-	size_t room = s->columns ? s->columns - numbers : 0;
+	size_t used = GROUP_COLUMNS + metrics->width + (look->number ? NUMBER_COLUMNS : 0);
 	char weight[TEXT_NUMBER_MAX];
-	char text[GROUP_TEXT_MAX];
 
 	screen_print_share(s, report_share(line->self.weight, r->shown.weight));
-	printf(" %5.2f %10s  ", error_points(r, &line->self),
+	printf(" %5.2f %10s", error_points(r, line),
 	       text_weight(weight, line->self.weight, unit(r)));
-	if (r->group_by == REPORT_BY_CPU)
+	report_print_metrics(metrics, &line->sums);
+	fputs("  ", stdout);
+	if (r->group_by == REPORT_BY_CPU && group)
 		printf("%10" PRIu32, group->cpu);
-	else if (look->number)
+	else if (look->number && group)
 		printf("%10" PRIu32 "  ", r->group_by == REPORT_BY_TID ? group->tid : group->pid);
-	group_text(r, group, text);
-	if (look->end_matters)
-		screen_print_end(text, room);
-	else
-		screen_print_cut(text, room);
+	else if (look->number)
+		printf("%10s%s", *look->text ? "" : "[all]", *look->text ? "  " : "");
+	if (*look->text && group)
+		print_group_text(r, group, s->columns > used ? s->columns - used : 0);
+	else if (*look->text)
+		fputs("[all]", stdout);
 	putchar('\n');
 }
 
@@ -267,15 +289,27 @@ static void print_groups(const struct screen *s, const struct report *r, uint32_
 {
 	const struct group_look *look = &looks[r->group_by];
 	size_t lines = rows(r, r->group_lines, by_default);
-	char heading[128];
+	size_t columns = s->columns ? s->columns : COLUMNS_PIPE;
+	size_t used = GROUP_COLUMNS + NAME_COLUMNS_MIN + (look->number ? NUMBER_COLUMNS : 0);
+	struct metric_columns metrics =
+		report_metric_columns(r, columns > used ? columns - used : 0, false);
+	const struct report_line all = all_line(r);
+	char heading[HEADING_MAX];
 
-	snprintf(heading, sizeof(heading), "  share     ± %10s  %*s%s%s",
-		 !strcmp(unit(r), "nanoseconds") ? "time" : "weight", look->number ? 10 : 0,
+	if (r->options->by != REPORT_BY_DEFAULT)
+		report_print_metric_legend(s, &metrics);
+	snprintf(heading, sizeof(heading), "  share     ± %10s",
+		 !strcmp(unit(r), "nanoseconds") ? "time" : "weight");
+	report_metric_heading(&metrics, heading);
+	used = strlen(heading);
+	snprintf(heading + used, sizeof(heading) - used, "  %*s%s%s", look->number ? 10 : 0,
 		 look->number ? look->number : "", look->number && *look->text ? "  " : "",
 		 look->text);
 	screen_print_heading(s, heading);
+	if (metrics.count)
+		print_group(s, r, &all, &metrics);
 	for (size_t i = 0; i < lines; i++)
-		print_group(s, r, &r->group_line[i]);
+		print_group(s, r, &r->group_line[i], &metrics);
 	print_more(r->group_lines - lines);
 }
 
@@ -295,9 +329,12 @@ static void print_events(const struct screen *s, const struct report *r)
 
 void report_print_text(const struct report *r)
 {
-	const struct screen s = screen_find();
+	struct screen s = screen_find();
 	const enum report_by by = r->options->by;
 	char name[EVENT_NAME_MAX];
+
+	if (r->options->wide)
+		s.columns = 0;
 
 	report_print_head(&s, r->profile);
 	putchar('\n');

@@ -78,6 +78,19 @@ void screen_print_end(const char *text, size_t columns)
 	fputs(text, stdout);
 }
 
+void screen_print_middle(const char *text, size_t columns)
+{
+	size_t used = text_columns(text);
+	size_t left = columns / 2;
+
+	if (!columns || used <= columns) {
+		fputs(text, stdout);
+		return;
+	}
+	screen_print_cut(text, left);
+	fputs(text_skip(text, used - (columns - left)), stdout);
+}
+
 void screen_print_line(const struct screen *s, const char *format, ...)
 {
 	char raw[LINE_BYTES];

@@ -25,6 +25,9 @@ void screen_print_cut(const char *text, size_t columns);
 /** screen_print_end() - the same of a text whose end says more than its beginning: a path */
 void screen_print_end(const char *text, size_t columns);
 
+/** screen_print_middle() - the same of a text whose beginning and end say the most: a stack */
+void screen_print_middle(const char *text, size_t columns);
+
 /** screen_print_line() - a line of any text, cleaned, broken between words where the screen ends */
 void screen_print_line(const struct screen *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -24,6 +24,8 @@
 __u64 hash_frames(__u32 cpu, __u32 n);
 int forget_process(void *ctx);
 int has_code_at(__u32 cpu, __u64 sp);
+__u32 read_group(__u32 cpu, __u32 event);
+__u32 settle_group(__u32 cpu, __u32 event, __u32 told);
 int walk_step(__u32 cpu);
 int walk_steps(__u32 cpu);
 __u32 copy_stack(__u32 cpu, __u64 sp);
@@ -44,8 +46,10 @@ int sample_7(struct bpf_perf_event_data *ctx);
 #pragma GCC diagnostic pop
 #undef const
 
-#define USER64_CS 0x33
-#define QUEUE	  4096 /* records that a ring can hold at most */
+#define USER64_CS     0x33
+#define TASK_STACK_AT 24 /* in a task, which is otherwise empty */
+#define SAVED_REGS_AT 8192
+#define QUEUE	      4096 /* records that a ring can hold at most */
 
 struct machine_ring {
 	uint64_t produced; /* bytes, as the kernel counts */
@@ -62,6 +66,8 @@ struct machine machine;
 static uint32_t ring_bytes;
 static struct machine_ring machine_rings[MACHINE_CPUS];
 static struct event_counters machine_counter[MACHINE_CPUS * MAX_EVENTS];
+static struct group_counts machine_groups[MACHINE_CPUS * MAX_EVENTS];
+static struct reading machine_reading[MACHINE_CPUS];
 static struct scratch machine_scratch[MACHINE_CPUS + 1];
 static struct snapshot_record machine_snapshot[MACHINE_CPUS];
 static __u64 machine_slots[MACHINE_CPUS * STACK_SLOTS];
@@ -100,6 +106,8 @@ void machine_load(const struct machine_settings *settings)
 	clear_tables();
 	memset(&machine, 0, sizeof(machine));
 	memset(machine_counter, 0, sizeof(machine_counter));
+	memset(machine_groups, 0, sizeof(machine_groups));
+	memset(machine_reading, 0, sizeof(machine_reading));
 	memset(machine_scratch, 0, sizeof(machine_scratch));
 	memset(machine_slots, 0, sizeof(machine_slots));
 	reserved = NULL;
@@ -110,11 +118,17 @@ void machine_load(const struct machine_settings *settings)
 	user_walk = settings->user_walk;
 	snapshot_bytes = settings->snapshot_bytes;
 	have_task_pt_regs = settings->have_task_pt_regs;
+	task_stack_at = TASK_STACK_AT;
+	saved_regs_at = settings->know_saved_regs ? SAVED_REGS_AT : 0;
 	seed = settings->seed;
+	have_groups = 0;
 	for (int i = 0; i < MAX_EVENTS; i++) {
 		mode_filter[i] = settings->mode_filter[i];
 		weight_shift[i] = settings->weight_shift[i];
+		group_size[i] = settings->group_size[i];
+		have_groups |= group_size[i] > 0;
 	}
+	machine.unreadable = -1;
 	generation = 0;
 	machine.cgroup = MACHINE_NO_CGROUP;
 	machine.regs.cs = USER64_CS;
@@ -199,6 +213,11 @@ struct event_counters machine_counters(uint32_t cpu, uint32_t event)
 	return machine_counter[cpu * MAX_EVENTS + event];
 }
 
+struct group_counts machine_group(uint32_t cpu, uint32_t event)
+{
+	return machine_groups[cpu * MAX_EVENTS + event];
+}
+
 uint32_t machine_slot(const uint64_t *frames, uint32_t n, uint32_t outcome)
 {
 	/* The scratch of a CPU that takes no samples. */
@@ -226,6 +245,10 @@ void *bpf_map_lookup_elem(void *map, const void *key)
 	note_call();
 	if (map == &counters)
 		return k < MACHINE_CPUS * MAX_EVENTS ? &machine_counter[k] : NULL;
+	if (map == &groups)
+		return k < MACHINE_CPUS * MAX_EVENTS ? &machine_groups[k] : NULL;
+	if (map == &readings)
+		return k < MACHINE_CPUS ? &machine_reading[k] : NULL;
 	if (map == &scratches)
 		return k <= MACHINE_CPUS ? &machine_scratch[k] : NULL;
 	if (map == &snapshots)
@@ -244,6 +267,29 @@ void *bpf_map_lookup_elem(void *map, const void *key)
 	if (map == &target_tids)
 		return k == machine.target_tid ? &present : NULL;
 	abort();
+}
+
+long bpf_perf_event_read_value(void *map, __u64 index, struct bpf_perf_event_value *value,
+			       __u32 size)
+{
+	int place = (int)(index % MAX_GROUP);
+
+	note_call();
+	if (size != sizeof(*value))
+		abort();
+	*value = (struct bpf_perf_event_value){ 0 };
+	if (map == &switch_counters && index == machine.cpu) {
+		value->counter = machine.switches;
+		return 0;
+	}
+	if (map != &group_members || index / MAX_GROUP / MAX_EVENTS != machine.cpu)
+		abort();
+	if (place == machine.unreadable)
+		return -EINVAL;
+	value->counter = machine.value[place];
+	value->enabled = machine.enabled_ns;
+	value->running = machine.running_ns;
+	return 0;
 }
 
 long bpf_current_task_under_cgroup(void *map, __u32 index)
@@ -316,7 +362,13 @@ long bpf_probe_read_user(void *dst, __u32 size, const void *unsafe)
 
 long bpf_probe_read_kernel(void *dst, __u32 size, const void *unsafe)
 {
+	const uint64_t stack = (uint64_t)&machine.saved - SAVED_REGS_AT;
+
 	note_call();
+	if (unsafe == (const uint8_t *)&machine + TASK_STACK_AT && size == sizeof(stack)) {
+		memcpy(dst, &stack, sizeof(stack));
+		return 0;
+	}
 	if (unsafe != &machine.saved || size != sizeof(struct pt_regs))
 		abort();
 	memset(dst, 0, size);
@@ -324,6 +376,12 @@ long bpf_probe_read_kernel(void *dst, __u32 size, const void *unsafe)
 		return -EFAULT;
 	to_pt_regs(&machine.saved, dst);
 	return 0;
+}
+
+__u64 bpf_get_current_task(void)
+{
+	note_call();
+	return (__u64)&machine;
 }
 
 struct task_struct *bpf_get_current_task_btf(void)

@@ -45,6 +45,10 @@ struct machine_regs {
  * @walker_frames: what it finds in user space
  * @cgroup: which of the target cgroups the task is in
  * @lock_busy: the ring's lock is held: nothing can be reserved
+ * @enabled_ns, @running_ns: times of a group of counters
+ * @value: of its counters; of any group on any CPU
+ * @unreadable: the counter that cannot be read, -1 when all can
+ * @switches: of tasks on the CPU
  * @late_calls: helpers called between reserving an event and submitting it
  * @bad_flags: ring flags that leave the wake-up to the kernel
  */
@@ -67,6 +71,11 @@ struct machine {
 	uint32_t target_pid;
 	uint32_t target_tid;
 	bool lock_busy;
+	uint64_t enabled_ns;
+	uint64_t running_ns;
+	uint64_t value[MAX_GROUP];
+	int unreadable;
+	uint64_t switches;
 	uint32_t late_calls;
 	uint32_t bad_flags;
 };
@@ -79,9 +88,11 @@ struct machine_settings {
 	uint32_t user_walk;
 	uint32_t snapshot_bytes;
 	bool have_task_pt_regs;
+	bool know_saved_regs; /* where they are without it */
 	uint64_t seed;
 	uint8_t mode_filter[MAX_EVENTS];
 	uint8_t weight_shift[MAX_EVENTS];
+	uint8_t group_size[MAX_EVENTS];
 };
 
 /** struct machine_record - a finished record of a ring */
@@ -93,6 +104,7 @@ struct machine_record {
 		const struct sample_event *sample;
 		const struct stack_record *stack;
 		const struct snapshot_record *snapshot;
+		const struct counts_record *counts;
 	};
 };
 
@@ -136,6 +148,9 @@ uint64_t machine_wakeups(uint32_t cpu);
 
 /** machine_counters() - of an event on a CPU */
 struct event_counters machine_counters(uint32_t cpu, uint32_t event);
+
+/** machine_group() - what the counters of a group counted on a CPU, and where it went */
+struct group_counts machine_group(uint32_t cpu, uint32_t event);
 
 /** machine_slot() - where these frames belong in the intern table */
 uint32_t machine_slot(const uint64_t *frames, uint32_t n, uint32_t outcome);

@@ -105,6 +105,22 @@ Test(sample, user_stack_by_the_kernels_walker)
 	cr_assert(stack_is(0, s.kernel_stack, &kernel));
 }
 
+/* Before 5.15 the registers are found at the end of the thread's kernel stack. */
+Test(sample, saved_registers_of_old_kernels)
+{
+	struct machine_settings old_kernel = { .ring_bytes = RING,
+					       .wakeup_bytes = NEVER,
+					       .know_saved_regs = true };
+	struct frames kernel = make_frames(KERNEL_IP, 3), user = make_frames(USER_IP, 9);
+
+	machine_load(&old_kernel);
+	machine.pid = machine.tid = 5;
+	machine.walker_frames[0] = 1; /* what the kernel's walker would say */
+	machine.n_walker_frames = 1;
+	in_kernel_mode(&kernel, &user);
+	cr_assert(stack_is(0, one_sample().user_stack, &user));
+}
+
 Test(sample, walk_ends_where_the_chain_is_none)
 {
 	struct frames user = make_frames(USER_IP, 4), leaf = make_frames(USER_IP, 1);

@@ -323,6 +323,11 @@ Test(walk, in_a_system_call)
 		machine.user_words[in_syscall ? 108 : 101] = 0;
 		expect_walk(STACK_COMPLETE, STACK_BY_TABLE, after, first);
 	}
+	/* At the end of a system call a signal has come: a handler's first instruction. */
+	machine.saved.dx = machine.saved.sp + 8;
+	machine.user_words[101] = 0;
+	machine.user_words[108] = first;
+	expect_walk(STACK_COMPLETE, STACK_BY_TABLE, after, first);
 }
 
 /* What a signal interrupted is where it is, has all its registers, and may be on another stack. */

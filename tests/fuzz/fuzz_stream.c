@@ -80,6 +80,24 @@ static uint64_t walk(const struct tables *t, uint32_t id)
 	return sum;
 }
 
+/* What a sample counted; its block has no counters, or those of its group in the header. */
+static uint64_t look_at_counts(const Profiler__Header *header, const Profiler__SampleBlock *b,
+			       uint32_t place)
+{
+	uint64_t sum = sample_wide(b->enabled_ns, b->n_enabled_ns, place) +
+		       sample_wide(b->running_ns, b->n_running_ns, place);
+
+	require(b->n_counter <= READER_MAX_COUNTERS && !header->event[b->event]->leader);
+	for (size_t i = 0; i < b->n_counter; i++) {
+		const Profiler__Counter *c = b->counter[i];
+
+		require(c->event < header->n_event);
+		require(i ? header->event[c->event]->leader == b->event + 1 : c->event == b->event);
+		sum += sample_wide(c->count, c->n_count, place);
+	}
+	return sum;
+}
+
 static uint64_t look_at(const struct reader *r, const Profiler__Packet *packet)
 {
 	const struct tables *t = reader_tables(r);
@@ -96,6 +114,7 @@ static uint64_t look_at(const struct reader *r, const Profiler__Packet *packet)
 			const struct table_thread *thread = tables_thread(t, s.thread);
 
 			sum += s.time_ns + s.weight + s.flags;
+			sum += look_at_counts(reader_header(r), packet->samples[i], s.place);
 			sum += walk(t, s.user_stack) + walk(t, s.kernel_stack);
 			if (thread && tables_process(t, thread->process))
 				sum += tables_process(t, thread->process)->pid;

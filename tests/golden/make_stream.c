@@ -5,9 +5,14 @@
  *	make_stream demo           everything the tools show, in three epochs (see below)
  *	make_stream names          names of user code, and where processes are: in containers, with
  *	                           code that they make at run time (see below)
+ *	make_stream counts         a group of hardware counters: multiplexed, shared, lost, and a
+ *	                           second event without one (see below)
+ *	make_stream clock          a group led by a clock
+ *	make_stream starved        a group that never got its counters
  *	make_stream empty          a recording without a sample
  *	make_stream idle           a second of an idle machine: four samples, and the coarse clock
- *of idle time expected 16 more make_stream nothing        one header, no event, no ledger
+ *	                           of idle time expected 16 more
+ *	make_stream nothing        one header, no event, no ledger
  *	make_stream elf PATH BUILD_ID OFFSET...
  *	                           a sample at each OFFSET of a file, and one that returns there;
  *	                           BUILD_ID in hexadecimal digits or "-"; names of code of the file
@@ -192,6 +197,142 @@ static void make_idle(void)
 		writer_add_sample(&w, i % 2, 0, thread, 0, stack, 1000000, 1);
 	writer_flush(&w);
 	w.time_ns = START_NS + 1000000000;
+	writer_write_ledger(&w, true);
+}
+
+/* What the samples of a function count: by the kilo-cycle, and how far that scatters. */
+struct pace {
+	const char *stack;
+	uint32_t samples;
+	uint32_t instructions, cache_misses, branch_misses; /* in 1,000 cycles */
+	uint32_t scatter;				    /* percent, of each */
+	uint32_t shared_every; /* so many samples share their counts; 0: none */
+	uint32_t lost_every;   /* have none */
+	uint32_t running_percent;
+};
+
+static const struct pace paces[] = {
+	{ "server:main+1100 server:handle_request+1250 server:parse+1310", 60, 2500, 1, 4, 20, 0, 0,
+	  100 },
+	{ "server:start_thread+1010 server:handle_request+1250 libfoo:compress+2100", 45, 420, 31,
+	  11, 50, 5, 0, 100 },
+	{ "server:main+1100 server:hash+1500", 35, 3000, 0, 0, 0, 0, 0, 100 },
+	{ "server:main+1100 libc:write+4000", 29, 1100, 6, 5, 10, 0, 0, 100 },
+	{ "server:main+1100 server:render+1600", 48, 1400, 3, 9, 30, 0, 4, 100 },
+	{ "server:main+1100 server:index+1700 server:index+1720", 40, 900, 12, 2, 30, 0, 0, 40 },
+	{ "server:main+1100 server:rare+1800", 3, 700, 12, 2, 30, 0, 0, 0 },
+};
+
+/* Something between 100 - @percent and 100 + @percent of a value. */
+static uint64_t scattered(uint64_t value, uint32_t percent, uint64_t *random)
+{
+	*random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	if (percent)
+		value = value * (100 - percent + (*random >> 33) % (2 * percent + 1)) / 100;
+	return value;
+}
+
+static void add_paced(struct writer *w, const struct pace *p, uint32_t thread, uint32_t i,
+		      uint64_t *random)
+{
+	uint64_t cycles = scattered(1000000 + (p->scatter ? 7 : 0), p->scatter, random);
+	uint64_t count[EVENTS] = { cycles };
+	uint64_t enabled_ns = p->running_percent < 100 ? 1000000 + i : 0;
+
+	count[2] = scattered(cycles * p->instructions / 1000, p->scatter, random);
+	count[3] = scattered(cycles * p->cache_misses / 1000, p->scatter, random);
+	count[4] = scattered(cycles * p->branch_misses / 1000, p->scatter, random);
+	writer_add_sample(w, i % CPUS, 0, thread, scene_stack(w, p->stack), 0, 1000000, 0);
+	if (p->lost_every && i % p->lost_every == 0)
+		return;
+	for (uint32_t e = 0; p->running_percent < 100 && e < EVENTS; e++)
+		count[e] = count[e] * p->running_percent / 100;
+	writer_add_counts(w, i % CPUS, 0, count, enabled_ns, enabled_ns * p->running_percent / 100,
+			  p->shared_every && i % p->shared_every == 0);
+}
+
+/* The group is the first event and the last three. */
+static void make_counts(void)
+{
+	uint64_t random = 1;
+	struct writer w;
+
+	writer_begin(&w);
+	w.throttled = true;
+	w.running_percent = 87;
+	writer_add_event(&w, event_cpu_clock());
+	w.header.event[0]->name = event_text("cycles");
+	w.header.event[0]->unit = event_text("count");
+	w.header.event[0]->requested = event_text("");
+	w.header.event[0]->asked = 4000;
+	w.header.event[0]->precise = 2;
+	writer_add_event(&w, event_counted("page-faults", "", 100));
+	writer_add_event(&w, event_member("instructions", "", 0));
+	writer_add_event(&w, event_member("cache-misses", "", 0));
+	writer_add_event(&w, event_member("branch-misses", "", 0));
+	for (uint32_t epoch = 0; epoch < 3; epoch++) {
+		uint32_t thread, other;
+
+		writer_begin_epoch(&w);
+		thread = writer_add_thread(&w, writer_add_process(&w, 100, "server", 0), 100,
+					   "server");
+		other = writer_add_thread(&w, writer_add_process(&w, 200, "sh", 0), 200, "sh");
+		for (size_t i = 0; i < sizeof(paces) / sizeof(paces[0]); i++) {
+			uint32_t samples = paces[i].samples;
+
+			for (uint32_t n = samples * epoch / 3; n < samples * (epoch + 1) / 3; n++)
+				add_paced(&w, &paces[i], i == 3 ? other : thread, n, &random);
+			if (i % 3 == 2)
+				writer_flush(&w);
+		}
+		for (uint32_t i = 0; i < 5; i++)
+			writer_add_sample(&w, i % CPUS, 1, other,
+					  scene_stack(&w, "server:main+1100 server:render+1600"), 0,
+					  100, 0);
+		writer_flush(&w);
+	}
+	writer_write_ledger(&w, true);
+}
+
+/* What happens in CPU time, to two functions. */
+static void make_clock(void)
+{
+	uint64_t random = 1;
+	struct writer w;
+
+	writer_begin(&w);
+	writer_add_event(&w, event_cpu_clock());
+	writer_add_event(&w, event_member("context-switches", "", 0));
+	writer_add_event(&w, event_member("page-faults", "u", 0));
+	writer_begin_epoch(&w);
+	for (uint32_t i = 0; i < 120; i++) {
+		uint32_t process = writer_add_process(&w, 100, "server", 0);
+		uint64_t count[EVENTS] = { scattered(1000000, 10, &random), i % 4 == 0, i % 3 };
+
+		writer_add_sample(&w, i % CPUS, 0, writer_add_thread(&w, process, 100, "server"),
+				  scene_stack(&w, i % 3 ? "server:main+1100 server:touch+1300"
+							: "server:main+1100 server:spin+1200"),
+				  0, 1000000, 0);
+		writer_add_counts(&w, i % CPUS, 0, count, 0, 0, i % 4 == 0);
+	}
+	writer_flush(&w);
+	writer_write_ledger(&w, true);
+}
+
+/* The other event took its samples. */
+static void make_starved(void)
+{
+	struct writer w;
+	uint32_t thread;
+
+	writer_begin(&w);
+	w.running_percent = 0;
+	writer_add_event(&w, event_counted("cycles", "", 1000000));
+	writer_add_event(&w, event_member("instructions", "", 0));
+	writer_begin_epoch(&w);
+	thread = writer_add_thread(&w, writer_add_process(&w, 100, "server", 0), 100, "server");
+	writer_add_sample(&w, 0, 0, thread, scene_stack(&w, "server:main+1100"), 0, 1000000, 0);
+	writer_flush(&w);
 	writer_write_ledger(&w, true);
 }
 
@@ -429,6 +570,12 @@ int main(int argc, char **argv)
 		make_demo();
 	else if (argc == 2 && !strcmp(argv[1], "names"))
 		make_names();
+	else if (argc == 2 && !strcmp(argv[1], "counts"))
+		make_counts();
+	else if (argc == 2 && !strcmp(argv[1], "clock"))
+		make_clock();
+	else if (argc == 2 && !strcmp(argv[1], "starved"))
+		make_starved();
 	else if (argc == 2 && !strcmp(argv[1], "empty"))
 		make_empty(true);
 	else if (argc == 2 && !strcmp(argv[1], "idle"))

@@ -29,6 +29,12 @@ static void list_add(struct list *l, uint32_t value)
 	l->value[l->count - 1] = value;
 }
 
+static void wide_add(struct wide *l, uint64_t value)
+{
+	APPEND(l->value, l->count);
+	l->value[l->count - 1] = value;
+}
+
 uint32_t writer_add_string(struct writer *w, const char *text)
 {
 	struct epoch *e = &w->epoch;
@@ -175,6 +181,15 @@ uint32_t writer_add_thread(struct writer *w, uint32_t process, uint32_t tid, con
 	return e->threads;
 }
 
+/* Is a counter in the group of an event? Itself, where it has one. */
+static bool leads(const struct writer *w, uint32_t leader, uint32_t event)
+{
+	for (uint32_t i = 0; i < w->header.n_event; i++)
+		if (w->header.event[i]->leader == leader + 1 && (i == event || event == leader))
+			return true;
+	return false;
+}
+
 void writer_add_sample(struct writer *w, uint32_t cpu, uint32_t event, uint32_t thread,
 		       uint32_t user, uint32_t kernel, uint32_t weight, uint32_t flags)
 {
@@ -194,8 +209,33 @@ void writer_add_sample(struct writer *w, uint32_t cpu, uint32_t event, uint32_t 
 	list_add(&b->kernel, kernel);
 	list_add(&b->weight, weight);
 	list_add(&b->flags, flags);
+	for (uint32_t i = 0; i < EVENTS; i++)
+		wide_add(&b->counter[i], 0);
+	wide_add(&b->enabled, 0);
+	wide_add(&b->running, 0);
 	w->packet_samples++;
 	w->row[cpu][event].written++;
+	w->row[cpu][event].counts_lost += leads(w, event, event);
+}
+
+void writer_add_counts(struct writer *w, uint32_t cpu, uint32_t event, const uint64_t *count,
+		       uint64_t enabled_ns, uint64_t running_ns, bool shared)
+{
+	struct block *b = &w->block[cpu][event];
+	uint32_t last = b->flags.count - 1;
+
+	b->flags.value[last] |= PROFILER__SAMPLE_FLAG__COUNTED;
+	if (shared)
+		b->flags.value[last] |= PROFILER__SAMPLE_FLAG__SHARED;
+	b->enabled.value[last] = enabled_ns;
+	b->running.value[last] = running_ns;
+	w->row[cpu][event].counts_lost--;
+	for (uint32_t i = 0; i < w->header.n_event; i++) {
+		if (!leads(w, event, i))
+			continue;
+		b->counter[i].value[last] = count[i];
+		w->row[cpu][i].counted += count[i];
+	}
 }
 
 /* A new epoch: all ids begin again. */
@@ -284,6 +324,38 @@ static void fill_names(const struct epoch *e, Profiler__Names *names)
 	}
 }
 
+/* The counters of a group, for the writer to pack and then to forget. */
+static void fill_counters(struct writer *w, struct block *from, Profiler__SampleBlock *to)
+{
+	to->counter = calloc(EVENTS, sizeof(*to->counter));
+	for (uint32_t i = 0; i < w->header.n_event; i++) {
+		Profiler__Counter *c;
+
+		if (!leads(w, to->event, i))
+			continue;
+		c = malloc(sizeof(*c));
+		*c = (Profiler__Counter)PROFILER__COUNTER__INIT;
+		c->event = i;
+		c->n_count = to->count;
+		c->count = from->counter[i].value;
+		to->counter[to->n_counter++] = c;
+	}
+	if (!to->n_counter)
+		return;
+	to->n_enabled_ns = to->n_running_ns = to->count;
+	to->enabled_ns = from->enabled.value;
+	to->running_ns = from->running.value;
+}
+
+static void forget_counters(Profiler__SampleBlock *block, size_t blocks)
+{
+	for (size_t i = 0; i < blocks; i++) {
+		for (size_t c = 0; c < block[i].n_counter; c++)
+			free(block[i].counter[c]);
+		free(block[i].counter);
+	}
+}
+
 /* Blocks of all CPUs and events that have samples; the columns stay the writer's. */
 static size_t fill_blocks(struct writer *w, Profiler__SampleBlock *block,
 			  Profiler__SampleBlock **pointer)
@@ -310,6 +382,7 @@ static size_t fill_blocks(struct writer *w, Profiler__SampleBlock *block,
 		to->kernel_stack = from->kernel.value;
 		to->weight = from->weight.value;
 		to->flags = from->flags.value;
+		fill_counters(w, from, to);
 		pointer[count++] = to;
 	}
 	return count;
@@ -326,6 +399,10 @@ static void forget_blocks(struct writer *w)
 		free(b->weight.value);
 		free(b->flags.value);
 		free(b->deviation.value);
+		for (uint32_t c = 0; c < EVENTS; c++)
+			free(b->counter[c].value);
+		free(b->enabled.value);
+		free(b->running.value);
 		*b = (struct block){ 0 };
 	}
 	w->samples += w->packet_samples;
@@ -398,6 +475,7 @@ void writer_flush(struct writer *w)
 	e->done_frames = e->frames;
 	e->done_nodes = e->nodes;
 	e->done_names = e->names;
+	forget_counters(block, packet.n_samples);
 	forget_blocks(w);
 	free(strings.value);
 	free(definitions.mapping);
@@ -415,6 +493,20 @@ void writer_flush(struct writer *w)
 	free(names.unknown);
 }
 
+static void set_ledger_notes(struct writer *w, Profiler__Ledger *ledger)
+{
+	static Profiler__RateLimit lower = PROFILER__RATE_LIMIT__INIT;
+	static Profiler__RateLimit *limit = &lower;
+
+	if (!w->throttled)
+		return;
+	lower.time_ns = START_NS + 120000000;
+	lower.max_sample_rate = 31500;
+	ledger->max_sample_rate = 31500;
+	ledger->rate_limit = &limit;
+	ledger->n_rate_limit = 1;
+}
+
 void writer_write_ledger(struct writer *w, bool final)
 {
 	Profiler__Packet packet = PROFILER__PACKET__INIT;
@@ -424,23 +516,31 @@ void writer_write_ledger(struct writer *w, bool final)
 	for (uint32_t i = 0; i < CPUS * EVENTS; i++) {
 		Profiler__LedgerRow *r = &w->row[i / EVENTS][i % EVENTS];
 
-		if (i % EVENTS >= w->header.n_event || !r->written)
+		if (i % EVENTS >= w->header.n_event || (!r->written && !r->counted))
 			continue;
 		r->cpu = i / EVENTS;
 		r->event = i % EVENTS;
+		if (r->counted) {
+			r->uncounted = 1000000 * (r->event + 1);
+			r->count = r->counted + r->uncounted + 500;
+		}
 		r->idle = r->event || w->idle ? 0 : 20;
 		r->ring_full = r->event || w->idle ? 0 : 2;
 		r->blind = r->event ? 0 : w->idle ? 8 : 1;
-		r->running_ns = w->time_ns - START_NS;
+		r->enabled_ns = w->time_ns - START_NS;
+		r->running_ns = r->enabled_ns / 100 * w->running_percent;
 		r->idle_ns = w->idle ? r->running_ns - r->running_ns / 100 : 0;
+		r->throttles = r->event || !w->throttled ? 0 : 3;
+		r->throttled = r->throttles * 4;
 		r->entries = r->written + r->idle + r->ring_full;
-		r->expected = r->entries + (uint64_t)r->blind;
+		r->expected = r->entries + (uint64_t)r->blind + r->throttled;
 		row[ledger.n_row++] = r;
 	}
 	ledger.row = row;
 	ledger.time_ns = w->time_ns;
 	ledger.final = final;
 	ledger.stopped_by = (char *)(uintptr_t)(final ? "duration" : "");
+	set_ledger_notes(w, &ledger);
 	packet.ledger = &ledger;
 	write_packet(w, &packet);
 }
@@ -463,7 +563,9 @@ void writer_begin(struct writer *w)
 	static char *command[] = { (char *)(uintptr_t) "profiler", (char *)(uintptr_t) "--hz",
 				   (char *)(uintptr_t) "1000", (char *)(uintptr_t) "--hw-events" };
 
-	*w = (struct writer){ .time_ns = START_NS, .header = PROFILER__HEADER__INIT };
+	*w = (struct writer){ .time_ns = START_NS,
+			      .header = PROFILER__HEADER__INIT,
+			      .running_percent = 100 };
 	clock.boottime_ns = START_NS;
 	clock.realtime_ns = REALTIME_NS;
 	for (uint32_t i = 0; i < CPUS * EVENTS; i++)
@@ -501,5 +603,13 @@ Profiler__Event event_counted(const char *name, const char *modifier, uint64_t p
 	event.unit = event_text("count");
 	event.modifier = event_text(modifier);
 	event.asked = event.granted = period;
+	return event;
+}
+
+Profiler__Event event_member(const char *name, const char *modifier, uint32_t leader)
+{
+	Profiler__Event event = event_counted(name, modifier, 0);
+
+	event.leader = leader + 1;
 	return event;
 }

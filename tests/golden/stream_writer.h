@@ -14,7 +14,7 @@
 
 #define START_NS    UINT64_C(5000000000)
 #define REALTIME_NS UINT64_C(1700000000000000000)
-#define EVENTS	    3
+#define EVENTS	    6
 #define CPUS	    4
 
 struct list {
@@ -27,9 +27,15 @@ struct column {
 	uint32_t count;
 };
 
+struct wide {
+	uint64_t *value;
+	uint32_t count;
+};
+
 struct block {
 	struct list thread, user, kernel, weight, flags;
 	struct column deviation;
+	struct wide counter[EVENTS], enabled, running; /* of a group; counters by event */
 	uint64_t first_ns, last_ns;
 };
 
@@ -64,7 +70,10 @@ struct writer {
 	uint64_t sequence, samples, packet_samples, time_ns;
 	uint32_t number;
 	bool header_due;
-	bool idle; /* the CPUs did nothing but what the samples show */
+	bool idle;	/* the CPUs did nothing but what the samples show */
+	bool throttled; /* the kernel stopped event 0 for a while, and lowered the limit of the rate
+			 */
+	uint32_t running_percent; /* of the time that events were enabled */
 };
 
 /** writer_add_string() - the id of a string in the epoch, 0 for "" */
@@ -105,6 +114,19 @@ uint32_t writer_add_thread(struct writer *w, uint32_t process, uint32_t tid, con
 void writer_add_sample(struct writer *w, uint32_t cpu, uint32_t event, uint32_t thread,
 		       uint32_t user, uint32_t kernel, uint32_t weight, uint32_t flags);
 
+/**
+ * writer_add_counts() - what the sample that was just added carries of its group
+ * @w: the writer
+ * @cpu: of the sample
+ * @event: of the sample, which leads the group
+ * @count: what each event has counted, by event
+ * @enabled_ns: of the group, 0 where it was on the hardware all of the time
+ * @running_ns: likewise
+ * @shared: the counts are of several tasks
+ */
+void writer_add_counts(struct writer *w, uint32_t cpu, uint32_t event, const uint64_t *count,
+		       uint64_t enabled_ns, uint64_t running_ns, bool shared);
+
 /** writer_begin_epoch() - a new epoch: all ids begin again, the next packet has a header */
 void writer_begin_epoch(struct writer *w);
 
@@ -125,6 +147,9 @@ Profiler__Event event_cpu_clock(void);
 
 /** event_counted() - an event of a fixed period */
 Profiler__Event event_counted(const char *name, const char *modifier, uint64_t period);
+
+/** event_member() - an event that is counted at the samples of the one with index @leader */
+Profiler__Event event_member(const char *name, const char *modifier, uint32_t leader);
 
 /** event_text() - a string as protobuf-c wants them */
 char *event_text(const char *literal);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """terminal.py - the tools in a terminal, and on outputs that end or are full.
 
-Works on demo.prof, names.prof and big.prof in the current folder.
+Works on demo.prof, names.prof, counts.prof and big.prof in the current folder.
 """
 
 import fcntl
@@ -56,7 +56,14 @@ def check_report():
         assert status == 0 and widest(text) <= columns, (columns, widest(text), text)
     text, _, _ = in_terminal(("profiler-report", "demo.prof"), 200, COLUMNS="70")
     assert widest(text) <= 70, text
-    for stream in "demo.prof", "names.prof":
+    for columns in 60, 80, 100, 200:
+        text, _, _ = in_terminal(("profiler-report", "counts.prof"), columns)
+        assert widest(text) <= columns, text
+        assert ("IPC" in text) == (columns > 60) and ("branch/ki" in text) == (columns > 80), text
+    for by in "comm", "cpu", "stack":
+        text, _, _ = in_terminal(("profiler-report", "--by", by, "counts.prof"))
+        assert widest(text) <= 80 and "IPC" in text, text
+    for stream in "demo.prof", "names.prof", "counts.prof":
         text, _, _ = in_terminal(("profiler-report", "--stats", stream))
         assert widest(text) <= 80, text
     for by in "pid", "tid", "comm", "cgroup", "container", "cpu", "mapping", "source":

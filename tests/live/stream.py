@@ -3,6 +3,18 @@
 
 read() gives a Stream; check() holds it against the rules of proto/stream.proto and against the
 ledger's identities, which are exact: no test has to bear a sample more or less there.
+
+Counts of groups. stream.groups has the events of each group by the index of its leader, which is
+the first of them; a Sample of a leader has counts, a dict from the index of each event of the group
+to what that counted, or None where it is not COUNTED. So what a program's functions counted is
+
+    stream = read(path)
+    cycles, instructions = (stream.events.index(e) for e in ("cycles", "instructions"))
+    sums = stream.counts(cycles, lambda s: s.user and stream.name(s.user[0]).function == "spin")
+    ipc = sums[instructions] / sums[cycles]
+
+counts() adds up samples whose counts are of one task alone (not SHARED), scaled where the group was
+not on the hardware all the time. sum.samples is how many those were.
 """
 import collections
 import os
@@ -12,8 +24,8 @@ import subprocess
 SYNC = 0x1AF70A4652505389
 PROTO = os.path.join(os.path.dirname(__file__), "../../proto")
 
-IN_KERNEL, USER_TRUNCATED, KERNEL_TRUNCATED, USER_LOST, KERNEL_LOST, USER_FAILED, IDLE = (
-    1, 2, 4, 8, 16, 32, 64)
+(IN_KERNEL, USER_TRUNCATED, KERNEL_TRUNCATED, USER_LOST, KERNEL_LOST, USER_FAILED, IDLE, COUNTED,
+ SHARED) = (1 << bit for bit in range(9))
 
 # owner: pid and start of the process whose memory it is, None for files
 Frame = collections.namedtuple("Frame", "kind path offset function build_id owner generation",
@@ -21,7 +33,8 @@ Frame = collections.namedtuple("Frame", "kind path offset function build_id owne
 Name = collections.namedtuple("Name", "start end function unknown")
 Process = collections.namedtuple("Process", "pid comm start_ns cgroup inner_pid")
 Sample = collections.namedtuple(
-    "Sample", "time_ns cpu event pid tid process thread weight flags user kernel cgroup inner_pid")
+    "Sample", "time_ns cpu event pid tid process thread weight flags user kernel cgroup inner_pid "
+    "counts enabled_ns running_ns")
 
 LATEST_NS = 2_000_000_000
 
@@ -160,16 +173,40 @@ class Epoch:
         return self.stacks[node]
 
 
+class Sums(dict):
+    """Counts by event, and of how many samples they are."""
+
+    samples = 0
+
+
+def _find_groups(header):
+    """The events of each group, leader first, by its index."""
+    leaders = [_get(e, "leader") for e in header.get("event", [])]
+    groups = {}
+    for event, leader in enumerate(leaders):
+        if not leader:
+            if event and leaders[event - 1]:
+                raise Broken(f"event {event} takes samples and comes after one that does not")
+            continue
+        if leader > len(leaders) or leaders[leader - 1]:
+            raise Broken(f"event {event} has a leader that takes no samples: {leader}")
+        groups.setdefault(leader - 1, [leader - 1]).append(event)
+    return groups
+
+
 class Stream:
     def __init__(self, root):
         self.packets = root.get("packet", [])
         self.headers, self.ledgers, self.samples = [], [], []
+        self.groups = {}
         self.names = collections.defaultdict(list)  # by the mapping's content
         epochs = collections.defaultdict(lambda: Epoch(self.names))
         for number, packet in enumerate(self.packets):
             epoch = epochs[_get(packet, "epoch")]
             self._check_packet(number, packet)
-            self.headers += packet.get("header", [])
+            for header in packet.get("header", []):
+                self.headers.append(header)
+                self.groups = _find_groups(header)
             for d in packet.get("definitions", []):
                 epoch.define(d)
             for block in packet.get("samples", []):
@@ -184,6 +221,22 @@ class Stream:
                                             frame.generation), ())
                  if n.start <= frame.offset < n.end]
         return next((n for n in found if n.function), found[0] if found else None)
+
+    def counts(self, leader, keep=lambda sample: True, flags=COUNTED):
+        """Counts of a group in all samples with these of COUNTED and SHARED that keep() takes."""
+        sums = Sums.fromkeys(self.groups[leader], 0)
+        for s in self.samples:
+            if s.event != leader or s.flags & (COUNTED | SHARED) != flags or not keep(s):
+                continue
+            if s.enabled_ns and not s.running_ns:
+                continue  # the group was never on the hardware meanwhile: nothing is known
+            sums.samples += 1
+            for event, count in s.counts.items():
+                if s.enabled_ns == s.running_ns:  # also where both are 0: it ran all of the time
+                    sums[event] += count
+                elif s.running_ns:
+                    sums[event] += count * s.enabled_ns / s.running_ns
+        return sums
 
     @property
     def final(self):
@@ -206,14 +259,42 @@ class Stream:
         interval = _get(block, "interval_ns")
         deviations = _column(block, "time_deviation", count)
         columns = [_column(block, key, count) for key in
-                   ("thread", "user_stack", "kernel_stack", "weight", "flags")]
-        for i, (thread, user, kernel, weight, flags) in enumerate(zip(*columns)):
+                   ("thread", "user_stack", "kernel_stack", "weight", "flags", "enabled_ns",
+                    "running_ns")]
+        counters = self._counters(block, event, count)
+        for i, (thread, user, kernel, weight, flags, enabled, running) in enumerate(zip(*columns)):
             if i:
                 time += interval + deviations[i]
             tid, process, comm = epoch.threads[thread]
             self.samples.append(Sample(time, cpu, event, process.pid, tid, process.comm, comm,
                                        weight, flags, epoch.stack(user), epoch.stack(kernel),
-                                       process.cgroup, process.inner_pid))
+                                       process.cgroup, process.inner_pid,
+                                       self._counts(counters, i, flags, enabled, running),
+                                       enabled, running))
+
+    def _counters(self, block, event, count):
+        """The columns of counts of a block, by event: none, or those of the whole group."""
+        counters = {_get(c, "event"): _column(c, "count", count)
+                    for c in block.get("counter", [])}
+        if counters and list(counters) != self.groups.get(event):
+            raise Broken(f"counters {list(counters)} in samples of event {event}, whose group is "
+                         f"{self.groups.get(event)}")
+        return counters
+
+    @staticmethod
+    def _counts(counters, i, flags, enabled, running):
+        counts = {event: column[i] for event, column in counters.items()}
+        if flags & COUNTED:
+            if not counts:
+                raise Broken("a sample is COUNTED in a block without counters")
+            if running > enabled:
+                raise Broken(f"counters ran for {running} ns of {enabled}")
+            if enabled and not running and any(counts.values()):
+                raise Broken(f"counters counted {counts} but never ran")
+            return counts
+        if flags & SHARED or enabled or running or any(counts.values()):
+            raise Broken(f"counts in a sample that is not COUNTED: {counts}, flags {flags}")
+        return None
 
 
 class Ledger:
@@ -229,6 +310,8 @@ class Ledger:
         self.snapshots = sum(n for (how, end), n in self.stacks.items()
                              if how == "SNAPSHOT" or end == "NO_ANSWER")
         self.runs = [_get(p, "runs") for p in message.get("program", [])]
+        self.rate_limits = [(_get(x, "time_ns"), _get(x, "max_sample_rate"))
+                            for x in message.get("rate_limit", [])]
 
     def sum(self, key, event=None):
         return sum(r[key] for r in self.rows if event is None or r["event"] == event)
@@ -279,6 +362,42 @@ def check_ledger(ledger):
             raise Broken(f"samples are not accounted for: {row}")
         if ledger.final and row["in_flight"]:
             raise Broken(f"samples in flight in the final ledger: {row}")
+        if row["counted"] + row["uncounted"] > row["count"]:
+            raise Broken(f"samples carry more than was counted: {row}")
+    times = [time_ns for time_ns, _ in ledger.rate_limits]
+    if times != sorted(times) or len(times) > 64:
+        raise Broken(f"changes of the limit of the rate are not in order, or too many: {times}")
+
+
+def check_groups(stream):
+    """The samples of each group carry what the final ledger says that they do."""
+    rows = {(row["cpu"], row["event"]): row for row in stream.final.rows}
+    sums, without = collections.Counter(), collections.Counter()
+    for s in stream.samples:
+        if s.event in stream.groups:
+            without[s.cpu, s.event] += s.counts is None
+            for event, count in (s.counts or {}).items():
+                sums[s.cpu, event] += count
+    members = {event: leader for leader, group in stream.groups.items() for event in group}
+    for (cpu, event), row in rows.items():
+        if event not in members:
+            if row["counted"] or row["uncounted"] or row["counts_lost"]:
+                raise Broken(f"counts of a group in a row of an event that is in none: {row}")
+            continue
+        leader = rows.get((cpu, members[event]))
+        if not leader:
+            raise Broken(f"a row of an event whose leader has none: {row}")
+        if leader is not row and (row["entries"] or row["counts_lost"]):
+            raise Broken(f"samples of an event that takes none: {row}")
+        lost = leader["handoff"] + leader["output"]  # what was lost before is in the next counts
+        carried = sums.pop((cpu, event), 0)
+        if carried > row["counted"] or (not lost and carried != row["counted"]):
+            raise Broken(f"samples carry {carried} of counter {event}, lost {lost}: {row}")
+        unseen = row["entries"] - row["written"]
+        if leader is row and not 0 <= row["counts_lost"] - without[cpu, event] <= unseen:
+            raise Broken(f"{without[cpu, event]} samples without counts: {row}")
+    if +sums:
+        raise Broken(f"counts without a row in the ledger: {dict(+sums)}")
 
 
 def check(stream):
@@ -293,6 +412,7 @@ def check(stream):
             raise Broken(f"the reader decodes another number of samples than written: {row}")
     if decoded:
         raise Broken(f"samples of CPUs or events without a ledger row: {dict(decoded)}")
+    check_groups(stream)
     late, newest = 0, {}
     for s in stream.samples:
         age_ns = newest.get((s.cpu, s.event), 0) - s.time_ns

@@ -60,8 +60,52 @@ def hw_events_real(env):
     if not has_pmu():
         raise Skip("no hardware counters here")
     result, s = env.recorded("--hw-events", "--hz", "1000", "--", env.workload("shares"), "-d", "1")
-    check("cycles" in s.events and "instructions" in s.events, f"events: {s.events}")
+    for name in ("cycles", "instructions"):
+        check(any(name in event for event in s.events), f"no {name} in {s.events}")
+    leaders = [not event.get("leader") for event in s.headers[0]["event"]]
+    equal([name for name, leads in zip(s.events, leaders) if leads],
+          [name for name in s.events if "cycles" in name], "those that take samples")
     equal(s.notices, [], "notices")
+
+
+@test
+def group_no_pmu(env):
+    need_no_pmu()
+    result, s = env.recorded("-e", "{cycles,instructions}", "-d", "0.3")
+    env.held("group-no-pmu", result)
+    equal(s.events, ["cpu-clock"], "events")
+    equal(s.headers[0]["event"][0]["requested"], ["cycles"], "what it stands in for")
+    check(any("cycles" in n for n in s.notices), f"no notice in the stream: {s.notices}")
+    env.held("group-no-pmu-strict",
+             env.record("-e", "{cycles,instructions}", "--strict", "-d", "1"))
+
+
+@test
+def group_member_left_out(env):
+    need_no_pmu()
+    result, s = env.recorded("-e", "{cpu-clock,cycles,page-faults}", "-d", "0.3")
+    env.held("group-member-left-out", result)
+    equal(s.events, ["cpu-clock", "page-faults"], "events")
+    check(any("cycles" in n for n in s.notices), f"no notice in the stream: {s.notices}")
+    env.held("group-member-strict", env.record("-e", "{cpu-clock,cycles}", "--strict", "-d", "1"))
+
+
+@test
+def events_written_wrong(env):
+    env.held("group-open", env.record("-e", "{cpu-clock,page-faults", "-d", "1"))
+    check(not os.path.exists(env.path("x.prof")), "a file was made")
+    many = ",".join(f"r{n}" for n in range(9))
+    env.held("group-too-large", env.record("-e", "{" + many + "}", "-d", "1"))
+    env.held("precise-clock", env.record("-e", "cpu-clock:pp", "-d", "1"))
+
+
+@test
+def precise_no_pmu(env):
+    need_no_pmu()
+    result, s = env.recorded("-e", "cycles:upp", "--", env.workload("syscalls"), "-d", "0.3")
+    env.held("precise-no-pmu", result)
+    equal(s.headers[0]["event"][0]["requested"], ["cycles:upp"], "what it stands in for")
+    equal(s.headers[0]["event"][0]["modifier"], ["u"], "its mode")
 
 
 def without_rights(env, *argv):

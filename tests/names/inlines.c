@@ -7,10 +7,16 @@
  */
 #include "tests/names/steady.h"
 
+#if defined(__x86_64__)
+#define SQUARE "imul %0, %0"
+#else
+#define SQUARE "mul %0, %0, %0"
+#endif
+
 static inline __attribute__((always_inline)) uint64_t inline_leaf(uint64_t x, uint64_t loops)
 {
-	for (uint64_t i = 0; i < loops; i++)		   /* the hot line */
-		__asm__ volatile("imul %0, %0" : "+r"(x)); /* the hot line */
+	for (uint64_t i = 0; i < loops; i++)	    /* the hot line */
+		__asm__ volatile(SQUARE : "+r"(x)); /* the hot line */
 	return x;
 }
 

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "profiler/pmu.h"
 #include "profiler/pmu_names.h"
+#include "tests/unit/sysfs_tree.h"
+
+TestSuite(pmu, .init = need_one_kind_of_core);
 
 /* eq(str, ...) does not take a const char *. */
 #define expect_text(actual, expected) \
@@ -24,7 +26,7 @@ static struct event_spec parsed(const char *name)
 	struct event_spec spec = { .weight_shift = 77 };
 	char err[PMU_ERROR_BYTES] = "";
 
-	cr_assert(eq(int, pmu_parse(name, &spec, err, sizeof(err)), 0), "%s: %s", name, err);
+	cr_assert(eq(int, pmu_parse(name, &spec, 1, err, sizeof(err)), 1), "%s: %s", name, err);
 	return spec;
 }
 
@@ -108,6 +110,10 @@ Test(pmu, modifiers)
 		{ "r3c:u", "u", MODE_USER_ONLY },
 		{ "software/config=2/:k", "k", MODE_KERNEL_ONLY },
 		{ "PERF_COUNT_HW_CACHE_LL:READ:u", "u", MODE_USER_ONLY },
+		{ "software/config=2/k", "k", MODE_KERNEL_ONLY },
+		{ "cycles:upp", "u", MODE_USER_ONLY },
+		{ "cycles:Pk", "k", MODE_KERNEL_ONLY },
+		{ "cycles:ukp", "", MODE_ANY },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -115,12 +121,60 @@ Test(pmu, modifiers)
 
 		cr_expect(eq(int, (int)spec.mode, (int)cases[i].mode), "%s", cases[i].name);
 		expect_text(spec.modifier, cases[i].modifier);
+		size_t len = strlen(spec.name);
+		cr_expect(eq(int, strncmp(spec.name, cases[i].name, len), 0));
+		cr_expect(eq(int, !cases[i].name[len], i == 0), "'%s' has no modifier", spec.name);
 		cr_expect(not(spec.attr.exclude_user || spec.attr.exclude_kernel ||
 			      spec.attr.exclude_hv || spec.attr.exclude_idle),
 			  "%s: modes are filtered in the program, not by the kernel",
 			  cases[i].name);
 	}
 }
+
+/* A program that asks for call chains can only be attached if the event has them too. */
+Test(pmu, precise_levels)
+{
+	static const struct {
+		const char *name;
+		uint32_t level;
+		bool highest;
+	} cases[] = {
+		{ "cycles", 0, false },	    { "cycles:p", 1, false },	{ "cycles:pp", 2, false },
+		{ "cycles:ppp", 3, false }, { "cycles:kpp", 2, false }, { "r3c:up", 1, false },
+		{ "cycles:P", 3, true },    { "cycles:uP", 3, true },	{ "cpu-clock:P", 0, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event_spec spec = parsed(cases[i].name);
+		bool chains = spec.attr.sample_type & PERF_SAMPLE_CALLCHAIN;
+
+		cr_expect(eq(u32, spec.attr.precise_ip, cases[i].level), "%s", cases[i].name);
+		cr_expect(eq(int, spec.precise_max, cases[i].highest), "%s", cases[i].name);
+		cr_expect(eq(int, chains, cases[i].level > 0), "%s", cases[i].name);
+		cr_expect(not(spec.attr.exclude_callchain_user ||
+			      spec.attr.exclude_callchain_kernel));
+	}
+}
+
+/* Where cycles do not open at any level there is none; else it opens with what was found. */
+Test(pmu, a_precise_level_that_opens)
+{
+	struct event_spec spec = parsed("cycles:P");
+	uint32_t failed;
+
+	if (geteuid() != 0)
+		cr_skip_test("system-wide events need root");
+	pmu_find_precise(&spec, 0);
+	if (!spec.attr.precise_ip)
+		cr_expect(not(spec.attr.sample_type & PERF_SAMPLE_CALLCHAIN));
+	else
+		cr_expect(eq(int, pmu_probe(&spec, 1, 0, &failed), 0));
+}
+
+#define MODIFIERS                                                                                \
+	" not supported; they are :u (user mode only), :k (kernel only), and precise levels :p " \
+	"to "                                                                                    \
+	":ppp and :P"
 
 Test(pmu, refusals)
 {
@@ -132,19 +186,18 @@ Test(pmu, refusals)
 		{ "foo", -ENOENT, "no such event on this CPU; profiler --list-events shows them" },
 		{ "", -EINVAL,
 		  "a name has 1 to 127 characters; profiler --list-events shows events" },
-		{ "cycles:pp", -EOPNOTSUPP,
-		  "precise levels (:pp) are not supported yet; leave it out" },
-		{ "cycles:precise=2", -EOPNOTSUPP,
-		  "modifier not supported; use :u (user mode only), :k (kernel only) or none" },
-		{ "cycles:period=5", -EOPNOTSUPP,
-		  "modifier not supported; use :u (user mode only), :k (kernel only) or none" },
+		{ "cycles:pppp", -EOPNOTSUPP, "modifier 'pppp'" MODIFIERS },
+		{ "cycles:ppP", -EOPNOTSUPP, "modifier 'ppP'" MODIFIERS },
+		{ "software/config=2/:x", -EOPNOTSUPP, "modifier 'x'" MODIFIERS },
+		{ "software/config=2/ux", -EOPNOTSUPP, "modifier 'ux'" MODIFIERS },
+		{ "software/config=2/:", -EOPNOTSUPP, "modifier ''" MODIFIERS },
+		{ "cpu-clock:pp", -EOPNOTSUPP,
+		  "a software event has no precise level; leave the p out" },
+		{ "cycles:precise=2", -EOPNOTSUPP, "modifier" MODIFIERS },
+		{ "cycles:period=5", -EOPNOTSUPP, "modifier" MODIFIERS },
 		{ "cycles:foo", -EINVAL,
 		  "the event has no such unit mask or modifier; profiler --list-events shows "
-		  "unit masks, modifiers are :u and :k" },
-		{ "cycles,instructions", -EOPNOTSUPP,
-		  "lists and groups of events are not supported; repeat -e for each event" },
-		{ "{cycles,instructions}", -EOPNOTSUPP,
-		  "lists and groups of events are not supported; repeat -e for each event" },
+		  "unit masks, modifiers are of the letters u, k, p and P" },
 		{ "nosuch:tracepoint", -ENOENT,
 		  "no such event on this CPU, and tracepoints, probes and breakpoints cannot be "
 		  "sampled; profiler --list-events shows what can" },
@@ -175,14 +228,13 @@ Test(pmu, refusals)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct event_spec spec = { .weight_shift = 77 };
+		struct event_spec spec;
 		char err[PMU_ERROR_BYTES] = "";
 
-		cr_expect(
-			eq(int, pmu_parse(cases[i].name, &spec, err, sizeof(err)), cases[i].error),
-			"%s", cases[i].name);
+		cr_expect(eq(int, pmu_parse(cases[i].name, &spec, 1, err, sizeof(err)),
+			     cases[i].error),
+			  "%s", cases[i].name);
 		expect_text(err, cases[i].message);
-		cr_expect(eq(u32, spec.weight_shift, 77), "untouched on failure");
 	}
 }
 
@@ -193,9 +245,9 @@ Test(pmu, a_name_too_long)
 
 	memset(name, 'x', PMU_NAME_BYTES);
 	name[PMU_NAME_BYTES] = '\0';
-	cr_expect(eq(int, pmu_parse(name, &spec, err, sizeof(err)), -EINVAL));
+	cr_expect(eq(int, pmu_parse(name, &spec, 1, err, sizeof(err)), -EINVAL));
 	name[PMU_NAME_BYTES - 1] = '\0';
-	cr_expect(eq(int, pmu_parse(name, &spec, err, sizeof(err)), -ENOENT));
+	cr_expect(eq(int, pmu_parse(name, &spec, 1, err, sizeof(err)), -ENOENT));
 }
 
 Test(pmu, clocks_have_a_fixed_period)
@@ -277,15 +329,13 @@ Test(pmu, weights_fit_32_bits)
 	cr_expect(eq(u32, faults.weight_shift, 0), "a shift would lose single faults");
 }
 
-/* A PMU in a directory of its own: one file after the other, then the directories. */
-static const struct {
-	const char *path, *text; /* NULL: a directory */
-} fake_sysfs[] = {
-	{ "", NULL },
+static const struct sysfs_entry tree[] = {
 	{ "/cpu", NULL },
 	{ "/cpu/events", NULL },
 	{ "/cpu/format", NULL },
+	{ "/cpu/caps", NULL },
 	{ "/cpu/type", "4\n" },
+	{ "/cpu/caps/max_precise", "2\n" },
 	{ "/cpu/events/frobs", "event=0x2e,umask=0x41\n" },
 	{ "/cpu/events/frobs.scale", "1\n" },
 	{ "/cpu/events/asks", "event=0x2e,umask=?\n" },
@@ -295,37 +345,8 @@ static const struct {
 	{ "/cpu/format/any", "config:21\n" },
 	{ "/cpu/format/ldlat", "config1:0-15\n" },
 	{ "/cpu/format/broken", "config:70\n" },
+	{ NULL, NULL },
 };
-
-#define N_FAKES (sizeof(fake_sysfs) / sizeof(fake_sysfs[0]))
-
-static void make_fake_sysfs(char *root)
-{
-	char path[128];
-
-	cr_assert(not(eq(ptr, mkdtemp(root), NULL)));
-	for (size_t i = 1; i < N_FAKES; i++) {
-		snprintf(path, sizeof(path), "%s%s", root, fake_sysfs[i].path);
-		if (!fake_sysfs[i].text) {
-			cr_assert(eq(int, mkdir(path, 0700), 0));
-			continue;
-		}
-		FILE *file = fopen(path, "w");
-		cr_assert(file != NULL);
-		fputs(fake_sysfs[i].text, file);
-		fclose(file);
-	}
-}
-
-static void remove_fake_sysfs(const char *root)
-{
-	char path[128];
-
-	for (size_t i = N_FAKES; i-- > 0;) {
-		snprintf(path, sizeof(path), "%s%s", root, fake_sysfs[i].path);
-		remove(path);
-	}
-}
 
 static int count_events(const char *pmu, const char *event, void *arg)
 {
@@ -364,7 +385,7 @@ Test(pmu, sysfs)
 	char root[] = "/tmp/test-pmu-XXXXXX";
 	int count = 0;
 
-	make_fake_sysfs(root);
+	sysfs_make(root, tree);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct pmu_encoding enc = { .type = 77 };
 		int result = pmu_sysfs_encode(root, "cpu", cases[i].terms, &enc);
@@ -378,7 +399,7 @@ Test(pmu, sysfs)
 	cr_expect(eq(int, pmu_sysfs_encode(root, "gpu", "x", &enc), -ENODEV));
 	pmu_sysfs_each(root, count_events, &count);
 	cr_expect(eq(int, count, 3));
-	remove_fake_sysfs(root);
+	sysfs_remove(root, tree);
 }
 
 Test(pmu, explanations)
@@ -412,13 +433,14 @@ Test(pmu, opens_software_events)
 		cr_skip_test("system-wide events need root");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct event_spec spec = parsed(names[i]);
+		uint32_t failed;
 		uint64_t values[3] = { 1, 1, 1 };
 
-		cr_expect(eq(int, pmu_probe(&spec, 0), 0), "%s", names[i]);
+		cr_expect(eq(int, pmu_probe(&spec, 1, 0, &failed), 0), "%s", names[i]);
 		cr_assert(eq(int,
 			     pmu_set_hz(&spec, 1000, pmu_max_sample_rate(), note, sizeof(note)),
 			     0));
-		int fd = pmu_open(&spec, 0);
+		int fd = pmu_open(&spec, 0, -1);
 		cr_assert(ge(int, fd, 0), "%s: %s", names[i], strerror(-fd));
 		cr_expect(eq(sz, (size_t)read(fd, values, sizeof(values)), sizeof(values)));
 		cr_expect(eq(u64, values[0], 0), "it is opened disabled");
@@ -437,29 +459,41 @@ Test(pmu, lowers_the_rate_on_opening)
 		cr_skip_test("system-wide events need root");
 	cr_assert(eq(int, pmu_set_hz(&spec, 2 * (uint64_t)max_hz, UINT32_MAX, note, sizeof(note)),
 		     0));
-	int fd = pmu_open(&spec, 0);
+	int fd = pmu_open(&spec, 0, -1);
 	cr_assert(ge(int, fd, 0), "%s", strerror(-fd));
 	cr_expect(eq(u64, spec.granted, max_hz));
 	cr_expect(eq(u64, spec.attr.sample_freq, max_hz));
 	close(fd);
 }
 
+/* One group, and nothing in it that does not open together. */
 Test(pmu, hardware_events_or_a_clock)
 {
-	struct event_spec events[PMU_HW_EVENTS];
+	struct event_spec events[MAX_EVENTS * PMU_HW_EVENTS];
+	struct cpulist cpus;
 	char note[PMU_ERROR_BYTES];
+	uint32_t failed;
 
 	if (geteuid() != 0)
 		cr_skip_test("system-wide events need root");
-	int n = pmu_hw_events(events, 0, note, sizeof(note));
+	cr_assert(eq(int, cpulist_read("/sys/devices/system/cpu/online", &cpus), 0));
+	int n = pmu_hw_events(events, sizeof(events) / sizeof(events[0]), &cpus, note,
+			      sizeof(note));
 	cr_assert(ge(int, n, 1), "%s", note);
-	if (note[0]) {
+	cr_expect(eq(u32, events[0].leader, 0));
+	if (events[0].requested[0]) {
 		cr_expect(eq(int, n, 1));
 		expect_text(events[0].name, "cpu-clock");
 		expect_text(events[0].requested, "cycles");
-	} else {
-		expect_text(events[0].name, "cycles");
-		expect_text(events[0].requested, "");
+		cr_expect(not(eq(ptr, strstr(note, "no hardware counters here"), NULL)));
+		return;
+	}
+	cr_expect(eq(u64, events[0].attr.config & UINT32_MAX, PERF_COUNT_HW_CPU_CYCLES));
+	for (uint32_t i = 0, size; i < (uint32_t)n; i += size) {
+		size = pmu_group_size(events, (uint32_t)n, i);
+		cr_expect(eq(int,
+			     pmu_probe(&events[i], size, pmu_cpu_for(&events[i], &cpus), &failed),
+			     0));
 	}
 }
 

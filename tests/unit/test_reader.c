@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "group_packets.h"
 #include "outcome.h"
 #include "packets.h"
 #include "proto/packet.h"
@@ -255,6 +256,200 @@ Test(reader, a_newer_version_is_refused)
 
 	cr_expect(eq(int, out.result, -EPROTONOSUPPORT));
 	cr_expect(eq(u32, out.damage.version_too_new, STREAM_VERSION + 1));
+}
+
+static uint64_t three_counts[] = { 7, 8, 9 };
+
+/* A group of three counters, led by the first of four events; a block of three samples. */
+static struct group_packet good_group(void)
+{
+	return (struct group_packet){
+		.events = 4,
+		.leader = { 0, 0, 1, 1 },
+		.samples = 3,
+		.flags = PROFILER__SAMPLE_FLAG__COUNTED,
+		.counters = 3,
+		.counter = { 0, 2, 3 },
+		.count = { { three_counts, 3 }, { three_counts, 1 }, { NULL, 0 } },
+		.enabled_ns = { three_counts, 1 },
+		.running_ns = { three_counts, 3 },
+	};
+}
+
+/* What became of a packet, behind one with the header of good_group() if @has_header. */
+static struct reader_damage read_group(struct group_packet *g, bool has_header, int *ret_given)
+{
+	uint8_t data[4096];
+	struct group_packet first = good_group();
+	const Profiler__Packet *packet;
+	struct reader_damage damage;
+	size_t bytes = 0;
+	struct reader *r;
+	int given = 0;
+
+	first.samples = 0;
+	if (has_header)
+		bytes = make_group_packet(data, &first, 0, 0);
+	bytes += make_group_packet(data + bytes, g, has_header, 0);
+	cr_assert(zero(int, reader_open_memory(&r, data, bytes)));
+	while (reader_next(r, &packet) > 0)
+		given += (int)packet->n_samples;
+	damage = *reader_damage(r);
+	reader_free(r);
+	*ret_given = given;
+	return damage;
+}
+
+Test(reader, counts_come_in_columns)
+{
+	struct group_packet g = good_group();
+	const Profiler__SampleBlock *b;
+	const Profiler__Packet *packet;
+	struct reader_sample s;
+	struct sample_iter it;
+	uint8_t data[4096];
+	struct reader *r;
+
+	cr_assert(zero(int, reader_open_memory(&r, data, make_group_packet(data, &g, 0, 0))));
+	cr_assert(eq(int, reader_next(r, &packet), 1));
+	cr_assert(eq(sz, packet->n_samples, 1));
+	b = packet->samples[0];
+	reader_samples(r, b, &it);
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_assert(sample_iter_next(&it, &s));
+		cr_expect(eq(u32, s.place, i));
+		cr_expect(eq(u64, sample_wide(b->counter[0]->count, 3, i), 7 + i));
+		cr_expect(eq(u64, sample_wide(b->counter[1]->count, 1, i), 7));
+		cr_expect(zero(u64, sample_wide(b->counter[2]->count, 0, i)));
+		cr_expect(eq(u64, sample_wide(b->running_ns, b->n_running_ns, i), 7 + i));
+	}
+	reader_free(r);
+}
+
+static void set_column(struct group_packet *g)
+{
+	g->count[1].n = 2;
+}
+
+static void set_enabled(struct group_packet *g)
+{
+	g->enabled_ns = (struct column64){ three_counts, 2 };
+}
+
+static void set_running(struct group_packet *g)
+{
+	g->running_ns = (struct column64){ three_counts, 2 };
+}
+
+static void set_not_own(struct group_packet *g)
+{
+	g->counter[0] = 1;
+}
+
+static void set_twice(struct group_packet *g)
+{
+	g->counter[2] = 2;
+}
+
+static void set_too_many(struct group_packet *g)
+{
+	g->counters = READER_MAX_COUNTERS + 1;
+	for (uint32_t i = 0; i < g->counters; i++)
+		g->counter[i] = i;
+}
+
+static void set_other_leader(struct group_packet *g)
+{
+	g->leader[3] = 2;
+}
+
+static void set_other_events(struct group_packet *g)
+{
+	g->events = 5;
+}
+
+static void set_late_leader(struct group_packet *g)
+{
+	g->leader[2] = 4;
+	g->leader[3] = 0;
+}
+
+static void set_chain(struct group_packet *g)
+{
+	g->leader[3] = 3;
+}
+
+static void set_large_group(struct group_packet *g)
+{
+	g->events = READER_MAX_COUNTERS + 1;
+	for (uint32_t i = 1; i < g->events; i++)
+		g->leader[i] = 1;
+	g->counters = 0;
+}
+
+static void set_member_block(struct group_packet *g)
+{
+	g->event = g->counter[0] = 2;
+	g->counters = 1;
+}
+
+static void set_incomplete(struct group_packet *g)
+{
+	g->counters = 2;
+}
+
+static void set_others_member(struct group_packet *g)
+{
+	g->counter[1] = 1;
+	g->counters = 2;
+}
+
+static void set_beyond(struct group_packet *g)
+{
+	g->counter[2] = 4;
+}
+
+static void set_one_more(struct group_packet *g)
+{
+	g->leader[3] = 0;
+}
+
+static void set_none(struct group_packet *g)
+{
+	g->counters = 0;
+}
+
+/* Wrong in itself: the packet is refused. Not as the header says: only its samples are left out. */
+Test(reader, wrong_groups_never_reach_a_tool)
+{
+	static const struct {
+		void (*set)(struct group_packet *g);
+		bool has_header;
+		bool refused;
+		bool strange;
+	} cases[] = {
+		{ set_none, false, false, false },	 { set_none, true, false, false },
+		{ set_column, false, true, false },	 { set_enabled, false, true, false },
+		{ set_running, false, true, false },	 { set_not_own, false, true, false },
+		{ set_twice, false, true, false },	 { set_too_many, false, true, false },
+		{ set_other_leader, true, true, false }, { set_other_events, true, true, false },
+		{ set_late_leader, false, true, false }, { set_chain, false, true, false },
+		{ set_large_group, false, true, false }, { set_member_block, false, false, true },
+		{ set_incomplete, false, false, true },	 { set_others_member, false, false, true },
+		{ set_beyond, false, false, true },	 { set_one_more, false, false, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct group_packet g = good_group();
+		struct reader_damage damage;
+		int given = 0;
+
+		cases[i].set(&g);
+		damage = read_group(&g, cases[i].has_header, &given);
+		cr_expect(eq(u64, damage.packets_damaged, cases[i].refused), "case %zu", i);
+		cr_expect(eq(u64, damage.samples_strange, cases[i].strange ? 3 : 0), "case %zu", i);
+		cr_expect(eq(int, given, !cases[i].refused && !cases[i].strange), "case %zu", i);
+	}
 }
 
 static int open_pipe(struct reader **r, int flags, int *ret_write)

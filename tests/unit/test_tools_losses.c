@@ -82,3 +82,37 @@ Test(losses, a_clock_that_never_ran_or_is_ahead)
 	made.row[1].running_ns = 0;
 	cr_expect(eq(i64, busy_blind(0), -5));
 }
+
+Test(losses, an_events_own_counter)
+{
+	struct ledger_counter c;
+
+	add_row(1, SECOND / 2, 0);
+	made.row[0].enabled_ns = 2 * SECOND;
+	made.row[0].count = 1000;
+	made.row[0].counted = 700;
+	made.row[0].uncounted = 200;
+	made.row[0].entries = 110;
+	made.row[0].idle = 10;
+	made.row[0].throttles = 2;
+	add_row(1, 2 * SECOND, 0); /* the clock of idle time is coarse */
+	made.row[1].enabled_ns = 2 * SECOND;
+	made.row[1].counts_lost = 3;
+	add_row(1, 0, 0);
+	made.row[2].enabled_ns = 2 * SECOND;
+	made.row[2].running_ns = 0;
+	add_row(0, 0, 0);
+	made.row[3].count = 5;
+	c = ledger_counter(&made.ledger, 1);
+	cr_expect(eq(u64, c.count, 1000));
+	cr_expect(eq(u64, c.counted + c.uncounted, 900));
+	cr_expect(eq(u64, c.counts_lost, 3));
+	cr_expect(eq(u64, c.throttles, 2));
+	cr_expect(eq(u64, c.running_ns, 2 * (uint64_t)SECOND));
+	cr_expect(eq(u64, c.enabled_ns, 6 * (uint64_t)SECOND));
+	cr_expect(eq(u32, c.rows, 3));
+	cr_expect(eq(u32, c.never, 1), "enabled, and never on the hardware");
+	cr_expect(eq(dbl, ledger_achieved_hz(&c), 200), "100 samples in half a second");
+	c = ledger_counter(NULL, 1);
+	cr_expect(zero(dbl, ledger_achieved_hz(&c)));
+}

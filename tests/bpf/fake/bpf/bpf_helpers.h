@@ -23,9 +23,12 @@
 #define __array(name, values) typeof(values) *name[]
 #define barrier_var(var)      __asm__ volatile("" : "+r"(var))
 
+struct bpf_perf_event_value;
 struct task_struct;
 
 void *bpf_map_lookup_elem(void *map, const void *key);
+long bpf_perf_event_read_value(void *map, __u64 index, struct bpf_perf_event_value *value,
+			       __u32 size);
 long bpf_current_task_under_cgroup(void *map, __u32 index);
 __u64 bpf_get_current_pid_tgid(void);
 __u32 bpf_get_smp_processor_id(void);
@@ -33,6 +36,7 @@ __u64 bpf_ktime_get_boot_ns(void);
 long bpf_get_stack(void *ctx, void *buf, __u32 size, __u64 flags);
 long bpf_probe_read_user(void *dst, __u32 size, const void *unsafe);
 long bpf_probe_read_kernel(void *dst, __u32 size, const void *unsafe);
+__u64 bpf_get_current_task(void);
 struct task_struct *bpf_get_current_task_btf(void);
 long bpf_task_pt_regs(struct task_struct *task);
 void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);

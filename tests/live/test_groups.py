@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups of counters, with software events that every machine has: nothing counted is lost or
+counted twice, it is as much as others count, and it goes to the code that did it."""
+import json
+import os
+import shutil
+import subprocess
+
+import stream
+from harness import SW, Skip, check, equal, perf_count, perf_counter, test
+
+GROUP = "{cpu-clock,page-faults,context-switches}"
+PAGE_FAULTS, CONTEXT_SWITCHES = 2, 3  # PERF_COUNT_SW_*
+
+
+def told(s):
+    """By CPU and event, what the samples of a stream carry."""
+    sums = {}
+    for sample in s.samples:
+        for event, count in (sample.counts or {}).items():
+            sums[sample.cpu, event] = sums.get((sample.cpu, event), 0) + count
+    return sums
+
+
+@test
+def counted_once(env):
+    """What a group counted is in samples, or in the ledger as what nobody wanted, or younger than
+    the last sample; on each CPU, and the sums are exact."""
+    env.busy(10)
+    _, s = env.recorded("-e", GROUP, "--hz", "500", "--", env.workload("phases"), "--turns", "20")
+    equal(list(s.groups.items()), [(0, [0, 1, 2])], "groups")
+    sums = told(s)
+    check(sums, "no sample has counts")
+    for row in s.final.rows:
+        what = f"CPU {row['cpu']}, event {row['event']}"
+        equal(row["counted"], sums.get((row["cpu"], row["event"]), 0), f"counted on {what}")
+        left = row["count"] - row["counted"] - row["uncounted"]
+        check(left >= 0, f"{what}: more counted than there was: {row}")
+        if row["event"] == 0:
+            # cpu-clock itself: a sample each 2 ms on a busy CPU, and some blind ones.
+            check(left < 50e6, f"{what}: {left} ns after the last sample")
+    equal(s.final.sum("counts_lost"), 0, "samples without counts")
+
+
+@test
+def as_the_kernel_counts(env):
+    """A group's counts lie between what counters counted that were opened later and closed before,
+    and those that were opened before and closed later."""
+    def counters():
+        return {(cpu, event): perf_counter(SW, config, cpu=cpu)
+                for cpu in range(os.cpu_count())
+                for event, config in ((1, PAGE_FAULTS), (2, CONTEXT_SWITCHES))}
+
+    def read(fds):
+        return {key: perf_count(fd) for key, fd in fds.items()}
+
+    around = counters()
+    child = env.recorder("-a", "-e", GROUP, "-d", "3", "-o", env.path("x.prof"))
+    env.running(child)
+    within = counters()
+    subprocess.run([env.workload("phases"), "--turns", "20"], check=True,
+                   stdout=subprocess.DEVNULL)
+    less = read(within)
+    result = env.finish(child)
+    more = read(around)
+    for fd in (*around.values(), *within.values()):
+        os.close(fd)
+    equal(result.code, 0, "exit code")
+    s = stream.read(env.path("x.prof"))
+    stream.check(s)
+    for row in s.final.rows:
+        key = row["cpu"], row["event"]
+        if row["event"]:
+            check(less[key] <= row["count"] <= more[key],
+                  f"CPU and event {key}: {row['count']}, not {less[key]} to {more[key]}")
+
+
+@test
+def as_perf_stat_counts(env):
+    """The page faults of a program are those that perf stat counts in another run of it, and those
+    that the program itself knows of."""
+    if not shutil.which("perf"):
+        raise Skip("perf is not installed")
+    program = [env.workload("faults"), "--pages", "50000"]
+    run = subprocess.run(["perf", "stat", "-x,", "-e", "page-faults:u", *program],
+                         capture_output=True, text=True)
+    lines = [line.split(",") for line in run.stderr.splitlines() if ",page-faults" in line]
+    if run.returncode or not lines or not lines[0][0].isdigit():
+        raise Skip(f"perf stat does not work here: {run.stderr.strip()[:80]}")
+    by_perf = int(lines[0][0])
+    _, s = env.recorded("-e", "{page-faults,context-switches}", "-c", "1", "--", *program)
+    ours = sum(x.counts[0] for x in s.samples if x.counts and x.process == "faults")
+    check(ours >= 50000, f"{ours} page faults, not 50,000 and those of the start")
+    # The start has some more or fewer: where the kernel maps ahead depends on its caches.
+    check(abs(ours - by_perf) <= 0.02 * by_perf, f"{ours} page faults, perf stat counts {by_perf}")
+
+
+@test
+def go_to_who_counted(env):
+    """Two functions by turns of 20 ms, one with all of the page faults: a sample's counts are of the
+    2 ms before it, so a tenth may be at the wrong one where they change."""
+    result, s = env.recorded("-e", GROUP, "--hz", "1000", "--", env.workload("phases"),
+                             "--turns", "30")
+    truth = json.loads(result.stdout)["faults"]
+    equal(truth["spin_quietly"], 0, "page faults of the quiet function")
+
+    def within(function):
+        def is_within(sample):
+            names = (s.name(frame) for frame in sample.user)
+            return any(name and name.function == function for name in names)
+        return is_within
+
+    noisy, quiet = (s.counts(0, within(f)) for f in ("touch_pages", "spin_quietly"))
+    check(noisy.samples > 50 and quiet.samples > 50,
+          f"{noisy.samples} and {quiet.samples} samples of one task alone: the machine is too busy")
+    rate = noisy[1] / noisy[0], quiet[1] / quiet[0]
+    check(rate[1] < 0.1 * rate[0], f"page faults per ns: {rate[0]:.2g} and {rate[1]:.2g}")
+    both = sum(s.counts(0, flags=flags)[1]
+               for flags in (stream.COUNTED, stream.COUNTED | stream.SHARED))
+    check(both >= 0.97 * truth["touch_pages"],
+          f"{both} page faults in samples, the program had {truth['touch_pages']}")
+
+
+@test
+def of_several_tasks_are_marked(env):
+    """Two programs take turns on one CPU: where the kernel switched since the sample before, the
+    counts say so, and only there."""
+    cpu = max(os.sched_getaffinity(0))
+    # A thread for each CPU of the machine, and one more so that there are two.
+    pinned = ["taskset", "-c", str(cpu), env.workload("spin"), "-d"]
+    env.spawn([*pinned, "6"])
+    _, s = env.recorded("-C", str(cpu), "-a", "-e", GROUP, "--hz", "1000", "--", *pinned, "2")
+    group = sorted((x for x in s.samples if x.counts), key=lambda x: x.time_ns)
+    switched = [x for x in group if x.counts[2]]
+    check(len(switched) > 100, f"{len(switched)} samples after a switch, of {len(group)}")
+    for sample in group[1:]:  # before the first, others than the group counted already
+        equal(bool(sample.flags & stream.SHARED), bool(sample.counts[2]),
+              f"shared, after {sample.counts[2]} switches")
+    tids = [x.tid for x in group]
+    for before, after in zip(group, group[1:]):
+        check(before.tid == after.tid or after.flags & stream.SHARED,
+              f"counts of {len(set(tids))} tasks are not marked: {before.tid} and {after.tid}")
