@@ -35,17 +35,16 @@ static struct ledger_input read_samples(const struct recorder *r, uint32_t cpu, 
 }
 
 /* Where the counts of a group went. */
-static void add_counts(const struct recorder *r, Profiler__LedgerRow *row)
+static void add_counts(const struct recorder *r, const struct group_counts *g,
+		       Profiler__LedgerRow *row)
 {
 	uint32_t leader = r->plan.events[row->event].leader, place = 0;
-	struct group_counts g =
-		sampler_group(r->sampler, row->cpu, leader ? leader - 1 : row->event);
 
 	for (uint32_t i = 0; leader && i <= row->event; i++)
 		place += r->plan.events[i].leader == leader;
-	row->counted = g.counted[place];
-	row->uncounted = g.uncounted[place];
-	row->counts_lost = leader ? 0 : g.failed;
+	row->counted = g->counted[place];
+	row->uncounted = g->uncounted[place];
+	row->counts_lost = leader ? 0 : g->failed;
 }
 
 /* Fills r->rows and r->row_list; returns the number of rows. */
@@ -58,10 +57,15 @@ static size_t make_rows(struct recorder *r, bool final)
 	for (uint32_t cpu = 0; cpu < r->plan.cpu_limit; cpu++) {
 		for (uint32_t i = 0; i < r->plan.n_events; i++) {
 			struct ledger_input in;
+			struct group_counts
+				g; /* read before what was counted, so as not to be ahead */
+			uint32_t leader;
 
 			if (!session_has(r->session, cpu, i))
 				continue;
-			if (r->plan.events[i].leader)
+			leader = r->plan.events[i].leader;
+			g = sampler_group(r->sampler, cpu, leader ? leader - 1 : i);
+			if (leader)
 				in = (struct ledger_input){ .count = session_read(r->session, cpu,
 										  i) };
 			else
@@ -70,7 +74,7 @@ static size_t make_rows(struct recorder *r, bool final)
 			r->rows[n].cpu = cpu;
 			r->rows[n].event = i;
 			ledger_row(&r->plan.events[i], &in, final, &r->rows[n]);
-			add_counts(r, &r->rows[n]);
+			add_counts(r, &g, &r->rows[n]);
 			r->row_list[n] = &r->rows[n];
 			n++;
 		}

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "proto/packet.h"
+#include "tools/function_filter.h"
 #include "tools/text.h"
 
 #define OPTIONS_MAX 16
@@ -28,6 +29,9 @@ enum common_option {
 	OPTION_DEBUGINFOD,
 	OPTION_NO_INLINES,
 	OPTION_SHORT_NAMES,
+	OPTION_FUNCTION,
+	OPTION_FILTER, /* the first of FILTER_BYS */
+	OPTION_FILTER_LAST = OPTION_FILTER + FILTER_BYS - 1,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTION_COMMON_END,
@@ -40,6 +44,16 @@ static const struct cli_option common_options[COMMON_OPTIONS] = {
 	{ "debuginfod", NULL, "ask the servers in DEBUGINFOD_URLS for them, too", CLI_LONG_ONLY },
 	{ "no-inlines", NULL, "leave out functions that are inlined into others", CLI_LONG_ONLY },
 	{ "short-names", NULL, "leave out arguments of templates", CLI_LONG_ONLY },
+	{ "function", "REGEX", "only stacks with such a function in them", CLI_LONG_ONLY },
+	{ "comm", "NAMES", "only samples of processes and threads of these names", CLI_LONG_ONLY },
+	{ "pid", "LIST", "only of these processes, as 12,20-29", CLI_LONG_ONLY },
+	{ "tid", "LIST", "only of these threads", CLI_LONG_ONLY },
+	{ "cpu", "LIST", "only of these CPUs", CLI_LONG_ONLY },
+	{ "cgroup", "PATH", "only of this cgroup and those below it", CLI_LONG_ONLY },
+	{ "time", "A..B", "only of this time since the start, as 2.5s..4s or 300ms..",
+	  CLI_LONG_ONLY },
+	{ "user", NULL, "only those taken in user mode", CLI_LONG_ONLY },
+	{ "kernel", NULL, "only those taken in the kernel", CLI_LONG_ONLY },
 	{ "help", NULL, "show this help", 'h' },
 	{ "version", NULL, "show the version", CLI_LONG_ONLY },
 };
@@ -162,7 +176,19 @@ static int take_debuginfod(const struct cli_program *program, struct cli_input *
 	return 0;
 }
 
-/* Takes an option on names, which are the same in all tools. */
+static int take_filter(const struct cli_program *program, struct cli_input *input, int by,
+		       const char *argument)
+{
+	char err[FILTER_ERROR_BYTES];
+
+	if (!filter_add(&input->filter, (enum filter_by)by, argument, err))
+		return 0;
+	cli_error(program, "--%s %s",
+		  common_options[OPTION_FILTER - OPTION_DEBUG_DIR + by].long_name, err);
+	return 2;
+}
+
+/* Takes an option on names or filters, which are the same in all tools. */
 static int take_common(const struct cli_program *program, struct cli_input *input, int option,
 		       const char *argument)
 {
@@ -170,7 +196,11 @@ static int take_common(const struct cli_program *program, struct cli_input *inpu
 		return take_debug_dir(program, input, argument);
 	if (option == OPTION_DEBUGINFOD)
 		return take_debuginfod(program, input);
-	if (option == OPTION_NO_INLINES)
+	if (option >= OPTION_FILTER && option <= OPTION_FILTER_LAST)
+		return take_filter(program, input, option - OPTION_FILTER, argument);
+	if (option == OPTION_FUNCTION)
+		input->function = argument;
+	else if (option == OPTION_NO_INLINES)
 		input->names.no_inlines = true;
 	else
 		input->names.symbols.short_names = true;
@@ -378,6 +408,18 @@ static int find_names(const struct cli_program *program, const struct cli_input 
 	return err;
 }
 
+static int keep_function(const struct cli_program *program, const struct cli_input *input,
+			 struct profile *p, const struct names *names)
+{
+	char why[128];
+	int err = function_filter(p, names, input->function, why, sizeof(why));
+
+	if (err)
+		cli_error(program, "--function '%s': %s", input->function,
+			  err == -EINVAL ? why : strerror(-err));
+	return err;
+}
+
 int cli_read(const struct cli_program *program, const struct cli_input *input, enum profile_by by,
 	     bool by_cpu, struct profile **ret_profile, struct names **ret_names)
 {
@@ -392,15 +434,23 @@ int cli_read(const struct cli_program *program, const struct cli_input *input, e
 		return fd == -EINVAL ? 2 : 1;
 	line.next_ns = now_ns() + PROGRESS_FIRST_NS;
 	err = profile_open(&p, by, by_cpu);
-	if (err)
+	if (err) {
 		cli_error(program, "cannot read: %s", strerror(-err));
-	else
+	} else {
+		p->filter = filter_is_set(&input->filter) ? &input->filter : NULL;
+		p->listener = input->listener;
 		err = read_profile(program, input, fd, p, told);
+	}
 	if (input->path)
 		close(fd);
 	line.doing = "looking names up";
 	if (!err)
 		err = find_names(program, input, p, told, ret_names);
+	if (!err && input->function) {
+		err = keep_function(program, input, p, *ret_names);
+		if (err)
+			names_free(*ret_names);
+	}
 	if (err) {
 		profile_free(p);
 		return 1;

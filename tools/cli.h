@@ -44,6 +44,9 @@ struct cli_input {
 	const char *path; /* NULL: stdin */
 	struct name_options names;
 	const char *debug_dir[CLI_DEBUG_DIRS];
+	struct filter filter;
+	const char *function;		  /* regular expression, NULL: all */
+	struct profile_listener listener; /* the tool's own; not from the command line */
 };
 
 /* What cli_parse() returns when the program is to go on. */
@@ -51,7 +54,7 @@ struct cli_input {
 
 /**
  * cli_parse() - read a command line; answers --help and --version itself, and takes the options
- * of all tools on names
+ * of all tools on names and on which samples are wanted
  * @program: the tool
  * @argc: of main()
  * @argv: of main()

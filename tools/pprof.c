@@ -199,6 +199,8 @@ static void write_samples(struct pprof_writer *w, uint32_t labels)
 	for (uint32_t id = 1; !w->err && id <= w->profile->rows.count; id++) {
 		const struct profile_row *row = idmap_at(&w->profile->rows, id);
 
+		if (!row->count)
+			continue; /* left out by a filter */
 		sample.n_location_id = profile_stack(w->profile, row, stack);
 		for (size_t i = 0; i < sample.n_location_id; i++)
 			location[i] = w->names->location_of_ref[stack[i]];

@@ -383,6 +383,10 @@ static int add_sample(struct profile *p, struct memo *memo, const struct tables 
 	uint32_t id = 0;
 	int err;
 
+	if (p->filter && !filter_wants(p->filter, t, s, profile_header(p)->start_ns)) {
+		p->left_out++;
+		return 0;
+	}
 	err = get_who(p, memo, t, s->thread, &key.who);
 	if (!err)
 		err = get_node(p, memo, t, s->user_stack, &key.user);
@@ -399,7 +403,8 @@ static int add_sample(struct profile *p, struct memo *memo, const struct tables 
 	p->event[s->event].weight += s->weight;
 	if (s->time_ns > p->last_ns)
 		p->last_ns = s->time_ns;
-	return add_counts(p, block, s, row);
+	err = add_counts(p, block, s, row);
+	return err || !p->listener.sample ? err : p->listener.sample(p->listener.ctx, s, id);
 }
 
 /* Takes over a name; one that damage has made useless is left out. */

@@ -23,6 +23,7 @@
 
 #include "proto/reader.h"
 #include "tools/groups.h"
+#include "tools/filter.h"
 #include "tools/idmap.h"
 #include "tools/stretches.h"
 #include "tools/sums.h"
@@ -123,6 +124,12 @@ struct profile_total {
 	uint64_t weight;
 };
 
+/* Told of every sample that is wanted, in the order of the stream; an error ends the reading. */
+struct profile_listener {
+	int (*sample)(void *ctx, const struct reader_sample *sample, uint32_t row);
+	void *ctx;
+};
+
 struct profile {
 	struct strtab strings; /* all but paths, build ids and stretches' names: valid UTF-8, no
 				  control characters */
@@ -137,8 +144,11 @@ struct profile {
 	struct groups groups;
 	struct sums sums; /* of rows; those that share counts with others have rows of their own */
 	struct profile_total event[READER_MAX_EVENTS];
-	struct profile_total all; /* of the events that take samples */
-	uint64_t last_ns;	  /* time of the latest sample, CLOCK_BOOTTIME */
+	struct profile_total all;	  /* of the events that take samples */
+	uint64_t last_ns;		  /* time of the latest sample, CLOCK_BOOTTIME */
+	uint64_t left_out;		  /* samples that a filter did not want */
+	const struct filter *filter;	  /* to be set before profile_read(); NULL: all samples */
+	struct profile_listener listener; /* likewise */
 	enum profile_by by;
 	bool by_cpu;
 	struct reader *reader;

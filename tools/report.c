@@ -210,8 +210,12 @@ static int count_rows(struct report *r)
 	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
 	int err = stack ? 0 : -ENOMEM;
 
-	for (uint32_t id = 1; !err && id <= r->profile->rows.count; id++)
-		err = count_row(r, id, stack);
+	for (uint32_t id = 1; !err && id <= r->profile->rows.count; id++) {
+		const struct profile_row *row = idmap_at(&r->profile->rows, id);
+
+		if (row->count) /* else left out by a filter */
+			err = count_row(r, id, stack);
+	}
 	free(stack);
 	return err;
 }

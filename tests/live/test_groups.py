@@ -115,10 +115,13 @@ def go_to_who_counted(env):
           f"{noisy.samples} and {quiet.samples} samples of one task alone: the machine is too busy")
     rate = noisy[1] / noisy[0], quiet[1] / quiet[0]
     check(rate[1] < 0.1 * rate[0], f"page faults per ns: {rate[0]:.2g} and {rate[1]:.2g}")
+    # What is not in samples of the program went with those of others that had the CPU after it.
+    elsewhere = sum(row["count"] - row["counted"] for row in s.final.rows if row["event"] == 1)
     both = sum(s.counts(0, flags=flags)[1]
                for flags in (stream.COUNTED, stream.COUNTED | stream.SHARED))
-    check(both >= 0.97 * truth["touch_pages"],
-          f"{both} page faults in samples, the program had {truth['touch_pages']}")
+    check(both + elsewhere >= truth["touch_pages"],
+          f"{both} page faults in samples and {elsewhere} in others', the program had "
+          f"{truth['touch_pages']}")
 
 
 @test
