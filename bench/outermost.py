@@ -185,8 +185,11 @@ class Elf:
         offset, size, strings = table[4], table[5], self.sections[table[6]][4]
         for name, info, _, section, value, length in struct.iter_unpack(
                 "<IBBHQQ", self.data[offset:offset + size]):
-            if info & 15 in (0, 2, 10) and section and value:
-                yield value, value + length, self.string(strings + name)
+            if not (info & 15 in (0, 2, 10) and section and value):
+                continue
+            text = self.string(strings + name)
+            if not text.startswith("$"):  # arm64 marks where code and data begin
+                yield value, value + length, text
 
     def name(self, offset):
         """The function at an offset of the file, else the section in brackets."""

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "profiler/htable.h"
@@ -13,6 +14,10 @@
 
 /* Files that are remembered; the oldest makes room. */
 #define FILES_KNOWN 512
+
+/* The jail was late: asked again after 1 s, 2 s, 4 s, 8 s; then not any more. */
+#define RETRY_NS     UINT64_C(500000000)
+#define TIMEOUTS_MAX 5
 
 /*
  * Invariant: the id of a place is its index + 1, and FILES_KNOWN more with each new tenant, so an
@@ -90,7 +95,28 @@ struct known_file *known_files_by_id(struct known_files *files, uint32_t id)
 
 bool known_files_hopeless(int error)
 {
-	return error == -EPIPE || error == -ETIMEDOUT || error == -EPROTO || error == -ENOEXEC;
+	return error == -EPIPE || error == -EPROTO || error == -ENOEXEC;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+bool known_files_wait(const struct known_file *f)
+{
+	return f->timeouts && now_ns() < f->retry_ns;
+}
+
+void known_files_late(struct known_file *f)
+{
+	if (known_files_wait(f))
+		return; /* the same request */
+	f->refused = ++f->timeouts == TIMEOUTS_MAX;
+	f->retry_ns = now_ns() + (RETRY_NS << f->timeouts);
 }
 
 int known_files_open_source(const struct unwind_job *job, const struct unwind_source *s,
@@ -140,7 +166,7 @@ static int send_debug(struct known_files *files, const struct unwind_job *job,
 		if (error != -ENOEXEC) /* of another file, or not usable: the next one */
 			break;
 	}
-	f->no_debug = known_files_hopeless(error);
+	f->no_debug = error == -ETIMEDOUT || known_files_hopeless(error);
 	return f->no_debug ? -EAGAIN : error;
 }
 
@@ -157,7 +183,9 @@ int known_files_send(struct known_files *files, const struct unwind_job *job,
 		return fd;
 	error = jail_file(files->jail, f->id, fd, &answer);
 	close(fd);
-	if (known_files_hopeless(error))
+	if (error == -ETIMEDOUT)
+		known_files_late(f);
+	else if (known_files_hopeless(error))
 		f->refused = true;
 	if (error)
 		return error;

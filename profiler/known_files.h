@@ -21,6 +21,7 @@ struct known_files;
  * struct known_file - a file
  * @id: the jail's
  * @refused: the jail cannot use it, or died over it: nothing more is asked of it
+ * @timeouts: how often the jail had no time for it; not asked again before @retry_ns
  * @kind: once it was sent; JAIL_KIND_TABLES before
  */
 struct known_file {
@@ -28,6 +29,8 @@ struct known_file {
 	uint32_t id;
 	bool refused;
 	bool no_debug; /* its debug file is not for the jail */
+	uint8_t timeouts;
+	uint64_t retry_ns; /* CLOCK_MONOTONIC */
 	enum jail_kind kind;
 };
 
@@ -68,5 +71,16 @@ int known_files_open_source(const struct unwind_job *job, const struct unwind_so
 
 /** known_files_hopeless() - would the same question have the same end after this error? */
 bool known_files_hopeless(int error);
+
+/**
+ * known_files_wait() - is the file to be left alone for now?
+ *
+ * The jail limits its own CPU time, so that it was late says more of the machine than of the file:
+ * that is asked about again, later and later, a few times.
+ */
+bool known_files_wait(const struct known_file *f);
+
+/** known_files_late() - the jail had no time for the file; refuses it if that happened too often */
+void known_files_late(struct known_file *f);
 
 #endif /* PROFILER_KNOWN_FILES_H */

@@ -79,8 +79,12 @@ static void do_page(struct unwinder *u, struct unwind_job *job)
 	int error = 0;
 
 	job->state = UNWIND_PAGE_MISSING;
+	if (known_files_wait(f))
+		return;
 	if (!f->refused && f->kind == JAIL_KIND_TABLES)
 		error = ask_page(u, job, f, &page);
+	if (error == -ETIMEDOUT)
+		known_files_late(f);
 	if (error == -EPERM) /* there is no jail: what frame pointers give is all there is */
 		f->kind = JAIL_KIND_FRAME_POINTERS;
 	job->whole_file = f->refused || f->kind != JAIL_KIND_TABLES;
@@ -119,9 +123,9 @@ static uint32_t list_mappings(struct unwinder *u, const struct unwind_job *job)
 			.start = s->start,
 			.end = s->end,
 			.file_offset = s->file_offset,
-			.file = !f			? JAIL_FILE_NONE
-				: s->gone || f->refused ? JAIL_FILE_UNUSABLE
-							: f->id,
+			.file = !f					       ? JAIL_FILE_NONE
+				: s->gone || f->refused || known_files_wait(f) ? JAIL_FILE_UNUSABLE
+									       : f->id,
 		};
 	}
 	return n;

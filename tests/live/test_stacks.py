@@ -14,6 +14,7 @@ of their twin: nothing of the profiler's own looking up is in between.
 """
 import collections
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -30,9 +31,11 @@ import outermost  # noqa: E402
 # A program's start, some ten milliseconds until its tables are loaded, has to be a small part of it.
 HZ, SECONDS = 997, 1.2
 RIGHT = 0.99        # of a program's samples, at least
+ARM64 = platform.machine() == "aarch64"
 # Where libgcc switches to a handler of an exception, the return address is the handler's already and
-# the stack still the thrower's: for these few instructions no table tells who called.
-RIGHT_OF = {"throws": 0.98}
+# the stack still the thrower's: for these few instructions no table tells who called. arm64 has more
+# registers to restore there.
+RIGHT_OF = {"throws": 0.80 if ARM64 else 0.98}
 NEARLY = 0.97       # of one that runs for a moment only
 KNOWN_FRAMES = 256  # that a stack may have, at least, before it is cut
 
@@ -143,7 +146,9 @@ class Truth:
         words, exact = [], True  # the leaf, and where a signal came, are no return addresses
         for frame in sample.user:
             word = self.word(frame, exact)
-            exact = frame.kind == "FILE" and FILES.signal_frame(frame.path, frame.offset)
+            exact = (FILES.signal_frame(frame.path, frame.offset) if frame.kind == "FILE" else
+                     # On arm64 handlers return through the vDSO.
+                     frame.kind == "VDSO" and ARM64)
             if word != "lib" or words[-1:] != ["lib"]:
                 words.append(word)
         return tuple(reversed(words))
