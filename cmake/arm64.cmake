@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Toolchain file: builds for arm64 on another Debian machine. Libraries and headers come from a
 # sysroot of Debian's arm64 packages alone (`make arm64` makes it), programs that the build runs
-# from this machine. Where qemu-user-static is installed, ctest runs the tests by it.
+# from this machine. What it builds, tests too, is for an arm64 machine to run.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../build/sysroot-arm64)
@@ -19,8 +19,3 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
 set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CMAKE_SYSROOT})
 set(ENV{PKG_CONFIG_LIBDIR} ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CMAKE_SYSROOT}/usr/share/pkgconfig)
-
-find_program(QEMU_ARM64 qemu-aarch64-static)
-if(QEMU_ARM64)
-	set(CMAKE_CROSSCOMPILING_EMULATOR ${QEMU_ARM64} -L ${CMAKE_SYSROOT})
-endif()

@@ -95,8 +95,8 @@ static bool tell_plt(const struct elf_file *file, uint64_t from, uint64_t to, st
 	uint8_t saved_at = 4;
 	uint32_t code[2];
 
-	if (file->machine != EM_AARCH64 || plt->size < PLT_FIRST || plt->address >= to ||
-	    end <= from)
+	if (file->machine != EM_AARCH64 || plt->size < PLT_FIRST || from >= to ||
+	    plt->address >= to || end <= from)
 		return false;
 	tell_untouched(from > plt->address ? from : plt->address, end < to ? end : to, false, ret);
 	memcpy(code, file->data + plt->offset, sizeof(code));

@@ -333,7 +333,7 @@ static void make_hang_file(char path[128], uint16_t program_headers)
 	struct hang_file f = {
 		.header = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
 			    .e_type = ET_DYN,
-			    .e_machine = EM_X86_64,
+			    .e_machine = JAIL_MACHINE,
 			    .e_version = EV_CURRENT,
 			    .e_phoff = offsetof(struct hang_file, program),
 			    .e_ehsize = sizeof(Elf64_Ehdr),
@@ -367,7 +367,7 @@ Test(jail, file_without_end)
 	const struct jail_mapping mapping = { .start = 0x7000000000,
 					      .end = 0x7000020000,
 					      .file = 1 };
-	struct jail_walk walk = { .machine = EM_X86_64,
+	struct jail_walk walk = { .machine = JAIL_MACHINE,
 				  .mapping_count = 1,
 				  .mappings = &mapping,
 				  .stack = stack,
@@ -380,8 +380,8 @@ Test(jail, file_without_end)
 	double start;
 	int err;
 
-	walk.registers[7] = walk.stack_address;
-	walk.registers[16] = 0x7000010100;
+	walk.registers[SNAPSHOT_SP] = walk.stack_address;
+	walk.registers[SNAPSHOT_IP] = 0x7000010100;
 	make_hang_file(path, 2);
 	cr_assert(zero(int, send_file(1, path, &answer)));
 	start = now_s();

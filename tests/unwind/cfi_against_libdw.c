@@ -386,7 +386,9 @@ static bool known_without(const struct elf_file *file, uint64_t address)
 {
 	return address - file->entry < STARTCODE_ENTRY_BYTES ||
 	       address - file->init.address < file->init.size ||
-	       address - file->fini.address < file->fini.size;
+	       address - file->fini.address < file->fini.size ||
+	       (file->machine == EM_AARCH64 &&
+		(address - file->plt.address < file->plt.size || startcode_is_all(file)));
 }
 
 static void compare_segment(struct comparison *c, const struct elf_part *part)
