@@ -2,9 +2,9 @@
 /*
  * counters.h - what the counters of a group have counted since they were last read.
  *
- * The kernel runs the counters of a group together, so one pair of times is of all of them. They
- * count whatever the CPU runs: switches of tasks since the last reading tell whether the counts are
- * of one task.
+ * The kernel puts the counters of a group on the hardware together, so one pair of times is of all
+ * of them. They count whatever the CPU runs: which threads did since the last reading tells whose
+ * the counts are. The idle task counts next to nothing, and is not taken for another.
  *
  * Invariant: what a counter counted is told to user space in one record, or added to what is
  * uncounted, or still to come with the next record: a reading that nobody got changes nothing.
@@ -30,14 +30,6 @@ struct {
 	__type(value, __u32);
 } group_members SEC(".maps");
 
-/* A counter of context switches for each CPU. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} switch_counters SEC(".maps");
-
 /* Index cpu * MAX_EVENTS + event; read by the recorder through its own mapping. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -52,7 +44,6 @@ struct reading {
 	__u64 at[MAX_GROUP];
 	__u64 enabled_ns;
 	__u64 running_ns;
-	__u64 switches;
 	struct counts_record record; /* the difference to the last */
 };
 
@@ -77,11 +68,23 @@ static __always_inline __u32 counters_of(__u32 event)
 	return n > MAX_GROUP ? MAX_GROUP : n;
 }
 
+/* A thread ran since the group was last read. */
+static __always_inline void note_thread(struct group_counts *group, __u32 tid)
+{
+	if (!tid) /* idle */
+		return;
+	if (!group->task)
+		group->task = tid;
+	else if (group->task != tid)
+		group->several = 1;
+}
+
 /*
- * Reads the counters into the CPU's reading. Returns 0 when one of them cannot be read. As
- * walk_step() a function of its own, so that the verifier goes through its loop once.
+ * Reads the counters into the CPU's reading, for a sample of this thread. Returns 0 when one of
+ * them cannot be read. As walk_step() a function of its own, so that the verifier goes through its
+ * loop once.
  */
-__noinline __u32 read_group(__u32 cpu, __u32 event)
+__noinline __u32 read_group(__u32 cpu, __u32 event, __u32 tid)
 {
 	struct bpf_perf_event_value value = {};
 	struct group_counts *group;
@@ -95,11 +98,12 @@ __noinline __u32 read_group(__u32 cpu, __u32 event)
 	r = bpf_map_lookup_elem(&readings, &cpu);
 	if (!group || !r)
 		return 0;
+	note_thread(group, tid);
 	first = (cpu * MAX_EVENTS + event) * MAX_GROUP;
 	for (i = 0; i < MAX_GROUP && i < counters_of(event); i++) {
 		err = bpf_perf_event_read_value(&group_members, first + i, &value, sizeof(value));
 		if (err && !(i && err == -ENOENT)) /* a member's PMU may not be on this CPU */
-			goto failed;
+			return 0;
 		r->at[i] = value.counter;
 		r->record.count[i] = value.counter - group->at[i];
 		if (i)
@@ -107,20 +111,17 @@ __noinline __u32 read_group(__u32 cpu, __u32 event)
 		r->enabled_ns = value.enabled;
 		r->running_ns = value.running;
 	}
-	if (bpf_perf_event_read_value(&switch_counters, cpu, &value, sizeof(value)))
-		goto failed;
-	r->switches = value.counter;
-	r->record.shared = value.counter - group->switches;
+	r->record.shared = group->several;
 	r->record.enabled_ns = r->enabled_ns - group->enabled_ns;
 	r->record.running_ns = r->running_ns - group->running_ns;
 	return 1;
-failed:
-	group->failed++;
-	return 0;
 }
 
-/* The next reading begins where this one ended; what it counted was told, or nobody wants it. */
-__noinline __u32 settle_group(__u32 cpu, __u32 event, __u32 told)
+/*
+ * The next reading begins where this one of a thread ended; what it counted was told, or nobody
+ * wants it.
+ */
+__noinline __u32 settle_group(__u32 cpu, __u32 event, __u32 tid, __u32 told)
 {
 	struct group_counts *group;
 	struct reading *r;
@@ -141,7 +142,8 @@ __noinline __u32 settle_group(__u32 cpu, __u32 event, __u32 told)
 	}
 	group->enabled_ns = r->enabled_ns;
 	group->running_ns = r->running_ns;
-	group->switches = r->switches;
+	group->task = tid;
+	group->several = 0;
 	return 1;
 }
 

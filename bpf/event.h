@@ -194,7 +194,7 @@ struct counts_record {
 	__u64 enabled_ns; /* of the group, over the time that the counts are of */
 	__u64 running_ns; /* of these, on the hardware */
 	__u32 event;	  /* of its sample */
-	__u32 shared;	  /* switches of tasks on this CPU meanwhile: the counts are of several */
+	__u32 shared;	  /* more than one task ran on this CPU meanwhile: the counts are of all */
 	__u64 count[MAX_GROUP];
 };
 
@@ -202,17 +202,18 @@ struct counts_record {
 
 /*
  * What the counters of a group have counted on one CPU, and where it went; index as for
- * event_counters, in the map `groups`. What count has beyond counted and uncounted is of the time
- * since `at` was read.
+ * event_counters, in the map `groups`. What a counter has beyond counted and uncounted is of the
+ * time since `at` was read, or of perf events that were closed before these (hotplug).
  */
 struct group_counts {
-	__u64 switches;		    /* of tasks, when last read */
-	__u64 enabled_ns;	    /* likewise, of the leader */
+	__u64 task;		    /* thread that ran since then; 0: none but the idle task */
+	__u64 several;		    /* threads did */
+	__u64 enabled_ns;	    /* of the leader, when last read */
 	__u64 running_ns;	    /* likewise */
-	__u64 failed;		    /* samples whose counters could not be read */
+	__u64 lost;		    /* samples in the ring that go without counts */
 	__u64 at[MAX_GROUP];	    /* the counters, when last read */
-	__u64 counted[MAX_GROUP];   /* in counts_records */
-	__u64 uncounted[MAX_GROUP]; /* when a sample was idle or filtered */
+	__u64 counted[MAX_GROUP];   /* in counts_records whose sample is in the ring */
+	__u64 uncounted[MAX_GROUP]; /* when a sample was idle or not of a target */
 };
 
 /*

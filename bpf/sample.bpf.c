@@ -556,19 +556,23 @@ static __always_inline bool submit(struct cpu_state *s, const struct sample_even
 /* Puts what the group has counted into the ring, for the sample that comes right behind. */
 static __always_inline bool put_counts(struct cpu_state *s, __u32 event, __u64 time_ns)
 {
-	struct group_counts *group;
-	struct counts_record *record;
 	__u32 size = 0;
+	struct counts_record *record = make_counts_record(s->cpu, event, time_ns, &size);
 
-	record = make_counts_record(s->cpu, event, time_ns, &size);
 	barrier_var(size);
-	if (record && size <= sizeof(*record) &&
-	    !bpf_ringbuf_output(s->ring, record, size, wakeup_flag(s, size)))
-		return true;
-	group = find_group(s->cpu, event);
-	if (group)
-		group->failed++;
-	return false;
+	return record && size <= sizeof(*record) &&
+	       !bpf_ringbuf_output(s->ring, record, size, wakeup_flag(s, size));
+}
+
+/* A sample of an event that leads a group is in the ring, with its counts or without. */
+static __always_inline void settle_counts(struct cpu_state *s, __u32 event, __u32 tid, bool told)
+{
+	struct group_counts *group = told ? NULL : find_group(s->cpu, event);
+
+	if (told)
+		settle_group(s->cpu, event, tid, true);
+	else if (group)
+		group->lost++;
 }
 
 static __always_inline __u32 shifted_weight(__u64 period, __u32 event)
@@ -577,26 +581,33 @@ static __always_inline __u32 shifted_weight(__u64 period, __u32 event)
 	return period > 0xffffffff ? 0xffffffff : (__u32)period;
 }
 
+enum verdict {
+	WANTED,
+	OTHER_MODE, /* nobody wants the sample, but what its group counted: it counts one mode only
+		     */
+	UNWANTED,
+};
+
 /* Whether anybody wants the sample; if not, that is counted. */
-static __always_inline bool is_wanted(struct cpu_state *s, __u32 event, bool in_kernel, __u64 id,
-				      __u64 period)
+static __always_inline enum verdict judge(struct cpu_state *s, __u32 event, bool in_kernel,
+					  __u64 id, __u64 period)
 {
 	if ((__u32)id == 0) { /* tid 0 is the idle task of this CPU */
 		s->counters->idle_weight += period;
 		if (!(filter & FILTER_KEEP_IDLE)) {
 			s->counters->idle++;
-			return false;
+			return UNWANTED;
 		}
 	}
 	if (wrong_mode(event, in_kernel)) {
 		s->counters->filtered_mode++;
-		return false;
+		return OTHER_MODE;
 	}
 	if (!is_target(id >> 32, (__u32)id)) {
 		s->counters->filtered_target++;
-		return false;
+		return UNWANTED;
 	}
-	return true;
+	return WANTED;
 }
 
 static __always_inline int take_sample(struct bpf_perf_event_data *ctx, __u32 event)
@@ -605,15 +616,17 @@ static __always_inline int take_sample(struct bpf_perf_event_data *ctx, __u32 ev
 	__u64 id = bpf_get_current_pid_tgid(), period = ctx->sample_period;
 	struct sample_event sample = {};
 	struct cpu_state s = {};
+	enum verdict verdict;
 
 	if (!find_cpu_state(&s, event))
 		return 0;
 	/* First of all: on some CPUs the counters go on while this runs. */
-	counted = group_size[event] && read_group(s.cpu, event);
+	counted = group_size[event] && read_group(s.cpu, event, id);
 	s.counters->weight += period;
-	if (!is_wanted(&s, event, in_kernel, id, period)) {
-		if (counted)
-			settle_group(s.cpu, event, false);
+	verdict = judge(&s, event, in_kernel, id, period);
+	if (verdict != WANTED) {
+		if (counted && verdict == UNWANTED)
+			settle_group(s.cpu, event, id, false);
 		return 0;
 	}
 	if (!s.ring) {
@@ -629,8 +642,24 @@ static __always_inline int take_sample(struct bpf_perf_event_data *ctx, __u32 ev
 	sample.event = event;
 	take_stacks(ctx, &s, in_kernel, &sample);
 	counted = counted && put_counts(&s, event, sample.time_ns);
-	if (submit(&s, &sample) && counted)
-		settle_group(s.cpu, event, true);
+	if (submit(&s, &sample) && group_size[event])
+		settle_counts(&s, event, id, counted);
+	return 0;
+}
+
+/* Another task is about to run on this CPU: this one is one that ran. */
+SEC("raw_tp/sched_switch")
+int note_switch(void *ctx)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), tid = bpf_get_current_pid_tgid(), event;
+	struct group_counts *group;
+
+	(void)ctx;
+	for (event = 0; event < MAX_EVENTS; event++) {
+		group = group_size[event] ? find_group(cpu, event) : NULL;
+		if (group)
+			note_thread(group, tid);
+	}
 	return 0;
 }
 

@@ -38,13 +38,11 @@ static struct ledger_input read_samples(const struct recorder *r, uint32_t cpu, 
 static void add_counts(const struct recorder *r, const struct group_counts *g,
 		       Profiler__LedgerRow *row)
 {
-	uint32_t leader = r->plan.events[row->event].leader, place = 0;
+	const struct event_spec *event = &r->plan.events[row->event];
 
-	for (uint32_t i = 0; leader && i <= row->event; i++)
-		place += r->plan.events[i].leader == leader;
-	row->counted = g->counted[place];
-	row->uncounted = g->uncounted[place];
-	row->counts_lost = leader ? 0 : g->failed;
+	row->counted = g->counted[event->place];
+	row->uncounted = g->uncounted[event->place];
+	row->counts_lost = event->leader ? 0 : g->lost;
 }
 
 /* Fills r->rows and r->row_list; returns the number of rows. */

@@ -129,9 +129,11 @@ static int add_group(struct plan *plan, const struct event_spec *group, uint32_t
 	memmove(&plan->events[leader + 1], &plan->events[leader],
 		(plan->n_events - leader) * sizeof(plan->events[0]));
 	plan->events[leader] = group[0];
+	plan->events[leader].group_size = n > 1 ? n : 0;
 	for (uint32_t i = 1; i < n; i++) {
 		plan->events[plan->n_events + i] = group[i];
 		plan->events[plan->n_events + i].leader = leader + 1;
+		plan->events[plan->n_events + i].place = i;
 	}
 	plan->n_events += n;
 	return 0;
@@ -215,6 +217,12 @@ static int add_opening(struct plan *plan, const struct options *o, struct event_
 	while ((error = pmu_probe(group, n, cpu, &failed))) {
 		if (!failed)
 			return stand_in(plan, o, group, n, error, err, err_bytes);
+		if (group[0].precise_max && group[0].attr.precise_ip) {
+			/* The best level may be on a PMU of its own (IBS): then it is not the best.
+			 */
+			group[0].attr.precise_ip = 0;
+			continue;
+		}
 		pmu_explain_member(error, group, failed, cpu, why, sizeof(why));
 		if (o->strict || !can_do_without(error))
 			return fail_event(&group[failed], error, why, err, err_bytes);
@@ -351,7 +359,7 @@ static int set_rates(struct plan *plan, const struct options *o, char *err, size
 
 static void size_rings(struct plan *plan, const struct options *o)
 {
-	double per_second = 0, sample_bytes = RING_SAMPLE_BYTES;
+	double bytes_per_second = 0, sample_bytes = RING_SAMPLE_BYTES;
 	size_t bytes = RING_BYTES_MIN, most = RING_BYTES_MAX;
 
 	if (o->call_graph == CALL_GRAPH_DWARF) {
@@ -362,13 +370,16 @@ static void size_rings(struct plan *plan, const struct options *o)
 		bytes *= 2;
 
 	for (uint32_t i = 0; i < plan->n_sampling; i++) {
+		uint32_t counters = plan->events[i].group_size;
+		double counts = counters ? 8 + COUNTS_RECORD_HEADER + 8.0 * counters : 0;
+
 		if (!plan->interval_ns[i]) {
 			plan->ring_bytes = RING_BYTES_UNKNOWN;
 			return;
 		}
-		per_second += 1e9 / (double)plan->interval_ns[i];
+		bytes_per_second += 1e9 / (double)plan->interval_ns[i] * (sample_bytes + counts);
 	}
-	while (bytes < most && (double)bytes < per_second * RING_SECONDS * sample_bytes)
+	while (bytes < most && (double)bytes < bytes_per_second * RING_SECONDS)
 		bytes *= 2;
 	plan->ring_bytes = bytes;
 }

@@ -142,6 +142,12 @@ int pmu_set_count(struct event_spec *spec, uint64_t count, uint32_t max_hz, char
 	spec->granted = granted;
 	spec->attr.freq = 0;
 	spec->attr.sample_period = granted;
+	/*
+	 * Else Intel's PMU reloads precise counters by itself, and reading them in the program
+	 * turns the PMU on within its interrupt (before 6.14). Nothing is written, so nobody is
+	 * woken.
+	 */
+	spec->attr.wakeup_events = spec->attr.precise_ip != 0;
 	spec->weight_shift = shift_for(granted);
 	return 0;
 }

@@ -41,6 +41,8 @@
  * @mode: the modifier as the BPF program wants it
  * @leader: 0: takes samples; else 1 + index, in the list it is in, of the event that does and in
  *          whose samples the counts of this one travel
+ * @place: in its group, as plan.c puts it together; 0 is the leader
+ * @group_size: of one that leads, itself included, likewise; 0 when it leads none
  * @precise_max: :P, attr.precise_ip is what pmu_find_precise() finds
  * @clock: cpu-clock or task-clock: counts nanoseconds, and always has a fixed period
  * @asked_in_hz: asked and granted are Hz; otherwise they are a period
@@ -60,6 +62,8 @@ struct event_spec {
 	char unit[16];
 	enum mode_filter mode;
 	uint32_t leader;
+	uint32_t place;
+	uint32_t group_size;
 	bool precise_max;
 	bool clock;
 	bool asked_in_hz;

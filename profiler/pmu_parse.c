@@ -267,6 +267,21 @@ struct group {
 	bool boottime;
 };
 
+/* CPUs of a PMU: where it counts, or for one of a whole package where it is read; none: all. */
+static void read_pmu_cpus(const char *root, const char *pmu, struct cpulist *ret)
+{
+	static const char *const names[] = { "cpus", "cpumask" };
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int n = snprintf(path, sizeof(path), "%s/%s/%s", root, pmu, names[i]);
+
+		if ((size_t)n < sizeof(path) && !cpulist_read(path, ret))
+			return;
+	}
+	ret->count = 0;
+}
+
 /* Adds one event of a group to the list, on one kind of core if it is of every kind. */
 static int add_event(struct parser *p, const struct group *group, const struct item *item,
 		     const struct pmu_core *core)
@@ -275,7 +290,6 @@ static int add_event(struct parser *p, const struct group *group, const struct i
 	struct modifiers m = item->modifiers;
 	struct event_spec spec = { .mode = MODE_ANY };
 	bool leads = p->n == group->leader, expanded = named.every_core;
-	char path[512];
 
 	if (expanded && pmu_put_on_core(p->root, core, &named))
 		return 0; /* this kind has no event of the name */
@@ -295,11 +309,8 @@ static int add_event(struct parser *p, const struct group *group, const struct i
 		spec.attr.disabled = 0;
 	if (named.core)
 		spec.cpus = named.core->cpus;
-	else if (*named.pmu &&
-		 (size_t)snprintf(path, sizeof(path), "%s/%s/cpus", p->root, named.pmu) <
-			 sizeof(path) &&
-		 cpulist_read(path, &spec.cpus))
-		spec.cpus.count = 0; /* no such file: all of them */
+	else if (*named.pmu)
+		read_pmu_cpus(p->root, named.pmu, &spec.cpus);
 	if (!leads && !spec.cpus.count)
 		spec.cpus = group->cpus;
 	int error = write_names(p, &named, &m, expanded, &spec);

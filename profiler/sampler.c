@@ -31,6 +31,7 @@ struct sampler {
 	struct sample_bpf *sample;
 	struct follow_bpf *follow;
 	struct bpf_link *forget_link; /* of a process at its exec */
+	struct bpf_link *switch_link; /* where events lead groups */
 	uint32_t cpus;
 	size_t ring_bytes;
 	int *ring_fds; /* by CPU, -1 where there is none */
@@ -54,7 +55,6 @@ static int size_group_maps(struct sample_bpf *b, uint32_t cpus)
 	int err = bpf_map__set_max_entries(b->maps.groups, cpus * MAX_EVENTS);
 
 	err = err ? err : bpf_map__set_max_entries(b->maps.readings, cpus);
-	err = err ? err : bpf_map__set_max_entries(b->maps.switch_counters, cpus);
 	return err ? err
 		   : bpf_map__set_max_entries(b->maps.group_members, cpus * MAX_EVENTS * MAX_GROUP);
 }
@@ -92,6 +92,7 @@ static int configure(struct sampler *s, const struct sampler_config *c)
 		bpf_program__set_autoload(program(s, i), i < c->events);
 	}
 	bpf_program__set_autoload(b->progs.forget_process, c->user_walk == USER_WALK_TABLES);
+	bpf_program__set_autoload(b->progs.note_switch, b->rodata->have_groups);
 	err = bpf_map__set_max_entries(b->maps.rings, c->cpus);
 	err = err ? err : bpf_map__set_max_entries(b->maps.counters, c->cpus * MAX_EVENTS);
 	err = err ? err : bpf_map__set_max_entries(b->maps.scratches, c->cpus);
@@ -248,6 +249,10 @@ int sampler_load(struct sampler **ret, const struct sampler_config *config, char
 		s->forget_link = bpf_program__attach(s->sample->progs.forget_process);
 		error = s->forget_link ? 0 : -errno;
 	}
+	if (!error && s->sample->rodata->have_groups) {
+		s->switch_link = bpf_program__attach(s->sample->progs.note_switch);
+		error = s->switch_link ? 0 : -errno;
+	}
 	if (error)
 		goto fail;
 	error = fill_targets(s, config);
@@ -287,6 +292,7 @@ void sampler_free(struct sampler *s)
 	if (s->groups)
 		munmap(s->groups, s->groups_bytes);
 	bpf_link__destroy(s->forget_link);
+	bpf_link__destroy(s->switch_link);
 	follow_bpf__destroy(s->follow);
 	sample_bpf__destroy(s->sample);
 	free(s->rings);
@@ -356,10 +362,11 @@ int sampler_set_counter(struct sampler *s, uint32_t cpu, uint32_t event, uint32_
 				   BPF_ANY);
 }
 
-int sampler_set_switches(struct sampler *s, uint32_t cpu, int fd)
+void sampler_clear_counter(struct sampler *s, uint32_t cpu, uint32_t event, uint32_t place)
 {
-	return bpf_map_update_elem(bpf_map__fd(s->sample->maps.switch_counters), &cpu, &fd,
-				   BPF_ANY);
+	uint32_t index = (cpu * MAX_EVENTS + event) * MAX_GROUP + place;
+
+	(void)bpf_map_delete_elem(bpf_map__fd(s->sample->maps.group_members), &index);
 }
 
 struct group_counts sampler_group(const struct sampler *s, uint32_t cpu, uint32_t event)

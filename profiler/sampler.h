@@ -94,9 +94,8 @@ struct event_counters sampler_counters(const struct sampler *s, uint32_t cpu, ui
 __attribute__((warn_unused_result)) int sampler_set_counter(struct sampler *s, uint32_t cpu,
 							    uint32_t event, uint32_t place, int fd);
 
-/** sampler_set_switches() - the same for the counter of a CPU's context switches */
-__attribute__((warn_unused_result)) int sampler_set_switches(struct sampler *s, uint32_t cpu,
-							     int fd);
+/** sampler_clear_counter() - before it is closed: until then the programs have it open, too */
+void sampler_clear_counter(struct sampler *s, uint32_t cpu, uint32_t event, uint32_t place);
 
 /** sampler_group() - a copy of what a group has counted on a CPU; all 0 where it leads none */
 struct group_counts sampler_group(const struct sampler *s, uint32_t cpu, uint32_t event);

@@ -45,8 +45,6 @@ struct session {
 	bool enabled;
 	size_t page;
 	struct counter *counters; /* cpu * n_events + event */
-	int *switches;		  /* by CPU: a counter of context switches, -1 when not open */
-	bool has_groups;
 };
 
 static struct counter *counter_at(const struct session *s, uint32_t cpu, uint32_t event)
@@ -76,9 +74,13 @@ static void close_counter(struct session *s, uint32_t cpu, uint32_t event)
 {
 	struct counter *c = counter_at(s, cpu, event);
 
+	const struct event_spec *e = &s->events[event];
+
 	if (c->fd < 0)
 		return;
 	c->past = session_read(s, cpu, event);
+	if (e->leader || e->group_size)
+		sampler_clear_counter(s->sampler, cpu, e->leader ? e->leader - 1 : event, e->place);
 	if (c->buffer)
 		munmap(c->buffer, (1 + RECORD_PAGES) * s->page);
 	c->buffer = NULL;
@@ -116,48 +118,25 @@ static bool covers(const struct event_spec *e, uint32_t cpu)
 static int open_group(struct session *s, uint32_t cpu, uint32_t leader, uint32_t *ret_event)
 {
 	int group_fd = counter_at(s, cpu, leader)->fd, err = 0;
-	uint32_t place = 0;
 
+	if (s->events[leader].group_size)
+		err = sampler_set_counter(s->sampler, cpu, leader, 0, group_fd);
 	for (uint32_t i = 0; i < s->n_events && !err; i++) {
-		if (s->events[i].leader != leader + 1)
-			continue;
-		if (!place++)
-			err = sampler_set_counter(s->sampler, cpu, leader, 0, group_fd);
-		if (err || !covers(&s->events[i], cpu))
+		if (s->events[i].leader != leader + 1 || !covers(&s->events[i], cpu))
 			continue;
 		*ret_event = i;
 		err = open_counter(s, cpu, i, group_fd);
 		if (!err)
-			err = sampler_set_counter(s->sampler, cpu, leader, place,
+			err = sampler_set_counter(s->sampler, cpu, leader, s->events[i].place,
 						  counter_at(s, cpu, i)->fd);
 	}
 	return err;
-}
-
-/* What tells whether the counts of a group are of one task. */
-static int open_switches(struct session *s, uint32_t cpu)
-{
-	struct event_spec spec = {
-		.name = "context-switches",
-		.attr = { .size = sizeof(spec.attr),
-			  .type = PERF_TYPE_SOFTWARE,
-			  .config = PERF_COUNT_SW_CONTEXT_SWITCHES },
-	};
-
-	if (!s->has_groups || s->switches[cpu] >= 0)
-		return 0;
-	s->switches[cpu] = pmu_open(&spec, cpu, -1);
-	return s->switches[cpu] < 0 ? s->switches[cpu]
-				    : sampler_set_switches(s->sampler, cpu, s->switches[cpu]);
 }
 
 static void close_cpu(struct session *s, uint32_t cpu)
 {
 	for (uint32_t i = s->n_events; i-- > 0;) /* those of a group before what leads it */
 		close_counter(s, cpu, i);
-	if (s->switches[cpu] >= 0)
-		close(s->switches[cpu]);
-	s->switches[cpu] = -1;
 }
 
 /* Opens what is not open yet on a CPU. On failure *ret_event is the event. */
@@ -166,8 +145,6 @@ static int open_cpu(struct session *s, uint32_t cpu, uint32_t *ret_event)
 	int err = sampler_add_ring(s->sampler, cpu);
 
 	*ret_event = 0;
-	if (!err)
-		err = open_switches(s, cpu);
 	for (uint32_t i = 0; i < s->n_events && !err; i++) {
 		struct counter *c = counter_at(s, cpu, i);
 
@@ -197,12 +174,10 @@ int session_open(struct session **ret, struct event_spec *events, uint32_t n_eve
 	struct session *s = calloc(1, sizeof(*s));
 	uint32_t event;
 
-	if (s) {
+	if (s)
 		s->counters = calloc((size_t)cpu_limit * n_events, sizeof(*s->counters));
-		s->switches = calloc(cpu_limit, sizeof(*s->switches));
-	}
-	if (!s || !s->counters || !s->switches) {
-		session_close(s);
+	if (!s || !s->counters) {
+		free(s);
 		snprintf(err, err_bytes, "out of memory");
 		return -ENOMEM;
 	}
@@ -214,10 +189,6 @@ int session_open(struct session **ret, struct event_spec *events, uint32_t n_eve
 	s->page = (size_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < (size_t)cpu_limit * n_events; i++)
 		s->counters[i].fd = -1;
-	for (uint32_t i = 0; i < n_events; i++)
-		s->has_groups |= events[i].leader != 0;
-	for (uint32_t cpu = 0; cpu < cpu_limit; cpu++)
-		s->switches[cpu] = -1;
 	for (uint32_t cpu = 0; cpu < cpu_limit; cpu++) {
 		char why[PMU_ERROR_BYTES];
 		int error = 0;
@@ -240,10 +211,9 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	for (uint32_t cpu = 0; s->counters && s->switches && cpu < s->cpu_limit; cpu++)
+	for (uint32_t cpu = 0; cpu < s->cpu_limit; cpu++)
 		close_cpu(s, cpu);
 	free(s->counters);
-	free(s->switches);
 	free(s);
 }
 

@@ -89,11 +89,7 @@ static int open_sampler(struct recorder *r, char *err, size_t err_bytes)
 	for (uint32_t i = 0; i < p->n_sampling; i++) {
 		c.mode[i] = (uint8_t)p->events[i].mode;
 		c.weight_shift[i] = (uint8_t)p->events[i].weight_shift;
-	}
-	for (uint32_t i = p->n_sampling; i < p->n_events; i++) {
-		uint8_t *size = &c.group_size[p->events[i].leader - 1];
-
-		*size = (uint8_t)(*size ? *size + 1 : 2);
+		c.group_size[i] = (uint8_t)p->events[i].group_size;
 	}
 	return sampler_load(&r->sampler, &c, err, err_bytes);
 }

@@ -24,8 +24,9 @@
 __u64 hash_frames(__u32 cpu, __u32 n);
 int forget_process(void *ctx);
 int has_code_at(__u32 cpu, __u64 sp);
-__u32 read_group(__u32 cpu, __u32 event);
-__u32 settle_group(__u32 cpu, __u32 event, __u32 told);
+int note_switch(void *ctx);
+__u32 read_group(__u32 cpu, __u32 event, __u32 tid);
+__u32 settle_group(__u32 cpu, __u32 event, __u32 tid, __u32 told);
 int walk_step(__u32 cpu);
 int walk_steps(__u32 cpu);
 __u32 copy_stack(__u32 cpu, __u64 sp);
@@ -128,7 +129,7 @@ void machine_load(const struct machine_settings *settings)
 		group_size[i] = settings->group_size[i];
 		have_groups |= group_size[i] > 0;
 	}
-	machine.unreadable = -1;
+	machine.unreadable = machine.absent = -1;
 	generation = 0;
 	machine.cgroup = MACHINE_NO_CGROUP;
 	machine.regs.cs = USER64_CS;
@@ -172,6 +173,13 @@ void machine_overflow(uint32_t event)
 	program[event](&ctx);
 	if (reserved) /* would block the consumer for ever */
 		abort();
+}
+
+void machine_switch(uint32_t tid)
+{
+	note_switch(NULL);
+	machine.tid = tid;
+	machine.pid = tid ? 1000 : 0;
 }
 
 void machine_exec(void)
@@ -278,14 +286,10 @@ long bpf_perf_event_read_value(void *map, __u64 index, struct bpf_perf_event_val
 	if (size != sizeof(*value))
 		abort();
 	*value = (struct bpf_perf_event_value){ 0 };
-	if (map == &switch_counters && index == machine.cpu) {
-		value->counter = machine.switches;
-		return 0;
-	}
 	if (map != &group_members || index / MAX_GROUP / MAX_EVENTS != machine.cpu)
 		abort();
-	if (place == machine.unreadable)
-		return -EINVAL;
+	if (place == machine.unreadable || place == machine.absent)
+		return place == machine.absent ? -ENOENT : -EINVAL;
 	value->counter = machine.value[place];
 	value->enabled = machine.enabled_ns;
 	value->running = machine.running_ns;
@@ -431,7 +435,7 @@ void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags)
 	if (flags)
 		return NULL;
 	reserved_in = ring;
-	reserved = make_room(ring, size);
+	reserved = machine.reserve_busy ? NULL : make_room(ring, size);
 	return reserved ? reserved->data : NULL;
 }
 

@@ -48,7 +48,8 @@ struct machine_regs {
  * @enabled_ns, @running_ns: times of a group of counters
  * @value: of its counters; of any group on any CPU
  * @unreadable: the counter that cannot be read, -1 when all can
- * @switches: of tasks on the CPU
+ * @absent: the counter that this CPU does not have, likewise
+ * @reserve_busy: the ring's lock is held when an event is reserved, and only then
  * @late_calls: helpers called between reserving an event and submitting it
  * @bad_flags: ring flags that leave the wake-up to the kernel
  */
@@ -75,7 +76,8 @@ struct machine {
 	uint64_t running_ns;
 	uint64_t value[MAX_GROUP];
 	int unreadable;
-	uint64_t switches;
+	int absent;
+	bool reserve_busy;
 	uint32_t late_calls;
 	uint32_t bad_flags;
 };
@@ -129,6 +131,9 @@ void machine_load(const struct machine_settings *settings);
 
 /** machine_overflow() - event number @event overflows now */
 void machine_overflow(uint32_t event);
+
+/** machine_switch() - the CPU goes on to another task */
+void machine_switch(uint32_t tid);
 
 /** machine_exec() - the process on the CPU executes another program now */
 void machine_exec(void);

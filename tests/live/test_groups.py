@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import stream
 from harness import SW, Skip, check, equal, perf_count, perf_counter, test
@@ -115,19 +116,15 @@ def go_to_who_counted(env):
           f"{noisy.samples} and {quiet.samples} samples of one task alone: the machine is too busy")
     rate = noisy[1] / noisy[0], quiet[1] / quiet[0]
     check(rate[1] < 0.1 * rate[0], f"page faults per ns: {rate[0]:.2g} and {rate[1]:.2g}")
-    # What is not in samples of the program went with those of others that had the CPU after it.
-    elsewhere = sum(row["count"] - row["counted"] for row in s.final.rows if row["event"] == 1)
-    both = sum(s.counts(0, flags=flags)[1]
-               for flags in (stream.COUNTED, stream.COUNTED | stream.SHARED))
-    check(both + elsewhere >= truth["touch_pages"],
-          f"{both} page faults in samples and {elsewhere} in others', the program had "
-          f"{truth['touch_pages']}")
+    check(noisy[1] + quiet[1] <= truth["touch_pages"] + 500,
+          f"{noisy[1]} and {quiet[1]} page faults of this task alone, of {truth['touch_pages']} and "
+          "those of the start")
 
 
 @test
 def of_several_tasks_are_marked(env):
-    """Two programs take turns on one CPU: where the kernel switched since the sample before, the
-    counts say so, and only there."""
+    """Two programs take turns on one CPU: where others ran since the sample before, the counts say
+    so, and where none did they do not."""
     cpu = max(os.sched_getaffinity(0))
     # A thread for each CPU of the machine, and one more so that there are two.
     pinned = ["taskset", "-c", str(cpu), env.workload("spin"), "-d"]
@@ -136,10 +133,29 @@ def of_several_tasks_are_marked(env):
     group = sorted((x for x in s.samples if x.counts), key=lambda x: x.time_ns)
     switched = [x for x in group if x.counts[2]]
     check(len(switched) > 100, f"{len(switched)} samples after a switch, of {len(group)}")
-    for sample in group[1:]:  # before the first, others than the group counted already
-        equal(bool(sample.flags & stream.SHARED), bool(sample.counts[2]),
-              f"shared, after {sample.counts[2]} switches")
-    tids = [x.tid for x in group]
     for before, after in zip(group, group[1:]):
-        check(before.tid == after.tid or after.flags & stream.SHARED,
-              f"counts of {len(set(tids))} tasks are not marked: {before.tid} and {after.tid}")
+        shared = bool(after.flags & stream.SHARED)
+        check(shared or before.tid == after.tid,
+              f"counts of threads {before.tid} and {after.tid} are not marked")
+        check(not shared or after.counts[2], "counts are marked as of several without a switch")
+
+
+@test
+def a_sleeper_shares_with_nobody(env):
+    """A program that sleeps all the time, on a CPU where little else runs: its counts are its own,
+    though the CPU switched to the idle task and back."""
+    cpu = max(os.sched_getaffinity(0))
+    code = ("import time\nend = time.monotonic() + 2\n"
+            "while time.monotonic() < end:\n"
+            "    time.sleep(0.0005)\n    sum(range(20000))\n")
+    _, s = env.recorded("-e", GROUP, "--hz", "1000", "--", "taskset", "-c", str(cpu),
+                        sys.executable, "-c", code)
+    row = next(row for row in s.final.rows if row["cpu"] == cpu and row["event"] == 0)
+    if row["idle_ns"] < 0.3 * row["running_ns"]:
+        raise Skip("other programs keep the CPU busy while this one sleeps")
+    group = [x for x in s.samples if x.counts and x.cpu == cpu]
+    switched = [x for x in group if x.counts[2]]
+    check(len(switched) > 50, f"{len(switched)} samples after a sleep, of {len(group)}")
+    alone = [x for x in switched if not x.flags & stream.SHARED]
+    check(len(alone) > len(switched) / 4,
+          f"only {len(alone)} of {len(switched)} samples after a sleep have counts of one task")
