@@ -9,9 +9,9 @@ AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a base Debian 12 lacks, by purpose.
 PACKAGES = gcc libc6-dev cmake ninja-build pkg-config clang llvm bpftool libbpf-dev libelf-dev \
-	libdw-dev libiberty-dev liblzma-dev libpfm4-dev libunwind-dev zlib1g-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
+	libdw-dev libiberty-dev liblzma-dev libncurses-dev libpfm4-dev libunwind-dev zlib1g-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
 PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golang-go python3 g++ \
-	elfutils debuginfod dwz xz-utils
+	elfutils debuginfod dwz xz-utils chromium valgrind
 PACKAGES_BENCH = linux-perf bpftrace python3 perl sqlite3 nginx-light wrk redis-tools gcc openssl \
 	nodejs xz-utils git elfutils openjdk-17-dbg openjdk-17-jre-headless
 PACKAGES_TIDY = clang-tidy
@@ -97,7 +97,7 @@ test-long: deps-test
 test-vm: deps-test
 	$(call install_packages,$(PACKAGES_VM))
 	@$(MAKE) --no-print-directory build arm64
-	@tests/vm/run
+	@tests/vm/run $(VM)
 
 fuzz: deps-test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
@@ -107,6 +107,7 @@ bench: deps-bench
 	@$(AS_ROOT) bench/compare.py --build $(BUILD)
 	@$(AS_ROOT) bench/stacks.py --build $(BUILD)
 	@$(AS_ROOT) bench/resolve.py --build $(BUILD)
+	@bench/scale.py --build $(BUILD)
 
 tidy: deps
 	$(call install_packages,$(PACKAGES_TIDY))

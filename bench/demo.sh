@@ -8,6 +8,7 @@ build=$1
 seconds=10
 stream=$build/demo.prof
 pprof=$build/demo.pb.gz
+page=$build/demo.html
 sudo=
 
 if [ "$(id -u)" != 0 ]; then
@@ -31,6 +32,8 @@ $sudo "$build/bin/profiler" --hz 1000 --hw-events -d $seconds -o "$stream"
 echo
 "$build/bin/profiler-report" "$stream"
 "$build/bin/profiler-pprof" "$stream" >"$pprof"
+"$build/bin/profiler-flamegraph" -o "$page" "$stream"
 echo
+echo "page:   $page (open in a browser: flame graph, timeline, table)"
 echo "stream: $stream (look again with: $build/bin/profiler-report $stream)"
 echo "pprof:  $pprof (open with: go tool pprof -http=: $pprof)"

@@ -31,6 +31,10 @@
  * took: files that make it work in vain cost a fifth of a CPU, and not all of it. */
 #define PAUSE_FACTOR 4
 
+/* Up to 16 times the usual deadline, 4 s: on a CPU of which the jail gets a twentieth. */
+#define PATIENCE_MAX 4
+#define CALM_ANSWERS 64 /* that come in time, before it gets less */
+
 struct jail {
 	pid_t pid;  /* 0: none runs */
 	int socket; /* of the one that runs */
@@ -40,6 +44,8 @@ struct jail {
 	uint64_t sequence;
 	uint64_t asked_ns; /* when the request at hand began */
 	uint64_t deadline_ns;
+	uint32_t patience; /* deadlines are doubled so often */
+	uint32_t in_time;  /* answers since it was last found too short */
 	enum jail_status refusal;
 	struct jail_stats stats;
 	uint8_t *body; /* of an answer; JAIL_ANSWER_MAX, of which little is ever touched */
@@ -362,6 +368,21 @@ static uint64_t deadline_ms(enum jail_type type)
 	return reads_much ? JAIL_NAMES_DEADLINE_MS : JAIL_DEADLINE_MS;
 }
 
+/*
+ * Of a file that takes too long the jail dies by itself, of CPU time. So if it was late it got no
+ * CPU, and would get no further with a new start.
+ */
+static void learn_patience(struct jail *j, int err)
+{
+	if (err == -ETIMEDOUT && j->patience < PATIENCE_MAX)
+		j->patience++;
+	j->in_time = err ? 0 : j->in_time + 1;
+	if (j->patience && j->in_time == CALM_ANSWERS) {
+		j->patience--;
+		j->in_time = 0;
+	}
+}
+
 /* A request: header, its struct and up to two arrays behind; the answer is in j->body. */
 static int ask(struct jail *j, enum jail_type type, const struct iovec content[3], int fd)
 {
@@ -391,8 +412,9 @@ static int ask(struct jail *j, enum jail_type type, const struct iovec content[3
 	}
 	j->stats.requests++;
 	j->asked_ns = now_ns();
-	j->deadline_ns = j->asked_ns + deadline_ms(type) * 1000000;
+	j->deadline_ns = j->asked_ns + (deadline_ms(type) * 1000000 << j->patience);
 	err = exchange(j, type, &message);
+	learn_patience(j, err);
 	if (err)
 		give_up(j, err);
 	return err;

@@ -38,6 +38,7 @@ enum common_option {
 };
 
 #define COMMON_OPTIONS (OPTION_COMMON_END - OPTION_DEBUG_DIR)
+#define FIRST_NAMELESS (OPTION_FILTER - OPTION_DEBUG_DIR)
 
 static const struct cli_option common_options[COMMON_OPTIONS] = {
 	{ "debug-dir", "DIR", "look for binaries and debug files in DIR as well", CLI_LONG_ONLY },
@@ -95,12 +96,12 @@ static void print_option(const struct cli_option *o)
 
 static void print_help(const struct cli_program *program)
 {
-	printf("usage: %s [options] [FILE]\n\n%s\n"
-	       "Reads a profiler stream from FILE, or from stdin.\n\n",
-	       program->name, program->summary);
+	printf("usage: %s [options] %s\n\n%s\n%s\n", program->name,
+	       program->take_stream ? program->operands : "[FILE]", program->summary,
+	       program->take_stream ? "" : "Reads a profiler stream from FILE, or from stdin.\n");
 	for (const struct cli_option *o = program->options; o->long_name; o++)
 		print_option(o);
-	for (size_t i = 0; i < COMMON_OPTIONS; i++)
+	for (size_t i = program->has_no_names ? FIRST_NAMELESS : 0; i < COMMON_OPTIONS; i++)
 		print_option(&common_options[i]);
 }
 
@@ -111,14 +112,14 @@ static struct option long_option(const struct cli_option *o, int value)
 }
 
 /* The tables that getopt_long() wants, from ours. */
-static void make_getopt(const struct cli_option *options, struct option *ret_long, char *ret_short)
+static void make_getopt(const struct cli_program *program, struct option *ret_long, char *ret_short)
 {
 	*ret_short++ = ':'; /* tell a missing argument from an unknown option */
 	*ret_short++ = 'h';
-	for (int i = 0; i < COMMON_OPTIONS; i++)
+	for (int i = program->has_no_names ? FIRST_NAMELESS : 0; i < COMMON_OPTIONS; i++)
 		*ret_long++ = long_option(&common_options[i], OPTION_DEBUG_DIR + i);
-	for (const struct cli_option *o = options; o->long_name; o++) {
-		assert(o - options < OPTIONS_MAX);
+	for (const struct cli_option *o = program->options; o->long_name; o++) {
+		assert(o - program->options < OPTIONS_MAX);
 		*ret_long++ = long_option(o, o->letter);
 		if (o->letter <= ' ')
 			continue;
@@ -217,7 +218,7 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, void *ct
 
 	signal(SIGPIPE, SIG_IGN);
 	opterr = 0; /* the messages are ours */
-	make_getopt(program->options, long_options, short_options);
+	make_getopt(program, long_options, short_options);
 	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		if (option == 'h' || option == OPTION_HELP) {
 			print_help(program);
@@ -239,6 +240,11 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, void *ct
 			fprintf(stderr, "%s --help shows the options\n", program->name);
 			return status;
 		}
+	}
+	for (status = 0; program->take_stream && optind < argc; optind++) {
+		status = program->take_stream(ctx, argv[optind]);
+		if (status)
+			return status;
 	}
 	if (argc - optind > 1) {
 		cli_error(program, "one stream at a time, not '%s' as well; %s --help shows more",
@@ -281,7 +287,7 @@ static int open_input(const struct cli_program *program, const char *path)
 	return fd;
 }
 
-static void explain(const struct cli_program *program, const char *name, int err)
+void cli_explain(const struct cli_program *program, const char *name, int err)
 {
 	if (err == -EBADMSG)
 		cli_error(program, "%s is not a profiler stream", name);
@@ -302,8 +308,8 @@ static void explain_empty(const struct cli_program *program, const char *name,
 		cli_error(program, "%s is empty, not a profiler stream", name);
 }
 
-static void report_damage(const struct cli_program *program, const char *name,
-			  const struct reader_damage *d)
+void cli_report_damage(const struct cli_program *program, const char *name,
+		       const struct reader_damage *d, const char *done)
 {
 	uint64_t skipped = d->bytes_skipped + d->truncated_bytes;
 	char a[TEXT_NUMBER_MAX];
@@ -313,9 +319,9 @@ static void report_damage(const struct cli_program *program, const char *name,
 	if (d->packets_lost || d->samples_lost || d->bytes_skipped)
 		cli_error(program,
 			  "warning: %s is damaged: %s packets with %s samples lost (%s bytes of "
-			  "no use); the rest is shown",
+			  "no use); the rest is %s",
 			  name, text_count(a, d->packets_lost), text_count(b, d->samples_lost),
-			  text_count(c, skipped));
+			  text_count(c, skipped), done);
 	else if (d->truncated_bytes)
 		cli_error(program, "warning: %s ends within a packet: its %s bytes are lost", name,
 			  text_count(a, d->truncated_bytes));
@@ -388,9 +394,9 @@ static int read_profile(const struct cli_program *program, const struct cli_inpu
 	if (err == -ENODATA)
 		explain_empty(program, name, p);
 	else if (err)
-		explain(program, name, err);
+		cli_explain(program, name, err);
 	else if (profile_damage(p))
-		report_damage(program, name, profile_damage(p));
+		cli_report_damage(program, name, profile_damage(p), "shown");
 	return err;
 }
 

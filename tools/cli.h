@@ -34,6 +34,10 @@ struct cli_program {
 	 * Takes one option. Returns 0, or 2 after having said with cli_error() what is wrong.
 	 */
 	int (*take)(void *ctx, char letter, const char *argument);
+	/* Of a tool that reads several streams; all others leave these out. */
+	const char *operands;				 /* for the help: "BASE NEW" */
+	int (*take_stream)(void *ctx, const char *path); /* an operand; as take() */
+	bool has_no_names; /* leaves out the options on names, --function among them */
 };
 
 /* Most --debug-dir options. */
@@ -69,6 +73,13 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, void *ct
 /** cli_error() - one line on stderr: "profiler-report: ..." */
 void cli_error(const struct cli_program *program, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/** cli_explain() - one line on why a stream could not be read: what reader_next() gave */
+void cli_explain(const struct cli_program *program, const char *name, int err);
+
+/** cli_report_damage() - what was lost in reading; the rest is @done: "shown" */
+void cli_report_damage(const struct cli_program *program, const char *name,
+		       const struct reader_damage *d, const char *done);
 
 /** cli_number() - a positive number from the command line; 0, or 2 after an error line */
 int cli_number(const struct cli_program *program, const char *option, const char *text,

@@ -44,7 +44,6 @@ struct filter_values {
 /* All zero wants everything. */
 struct filter {
 	struct filter_values by[FILTER_BYS]; /* none: any will do */
-	uint64_t left_out;		     /* samples that were not wanted */
 };
 
 /**

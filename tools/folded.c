@@ -27,14 +27,15 @@ struct fold {
 	/* up to here the key */
 	uint32_t first_child;
 	uint32_t next;
-	uint32_t depth; /* of a root 1 */
-	uint32_t reserved;
-	uint64_t count; /* of stacks that end here */
+	uint32_t depth;	     /* of a root 1 */
+	uint32_t last_child; /* that was looked up: the next stack often has it, too */
+	uint64_t count;	     /* of stacks that end here */
 };
 
 struct fold_tree {
 	struct strtab labels;
 	struct idmap folds;
+	uint32_t *label_of_function; /* by function of the names, 0: not looked up yet */
 	uint32_t first_root;
 	uint32_t depth; /* of the deepest name */
 };
@@ -74,11 +75,21 @@ static int take(void *ctx, char letter, const char *argument)
 static int descend_to(struct fold_tree *tree, uint32_t label, uint32_t *at)
 {
 	const struct fold key = { .parent = *at, .label = label };
-	struct fold *fold;
-	int err = idmap_get(&tree->folds, &key, at);
+	struct fold *fold = *at ? idmap_at(&tree->folds, *at) : NULL;
+	uint32_t last = fold ? fold->last_child : 0;
+	int err;
 
-	if (err <= 0)
+	if (last && ((const struct fold *)idmap_at(&tree->folds, last))->label == label) {
+		*at = last;
+		return 0;
+	}
+	err = idmap_get(&tree->folds, &key, at);
+	if (err < 0)
 		return err;
+	if (key.parent)
+		((struct fold *)idmap_at(&tree->folds, key.parent))->last_child = *at;
+	if (!err)
+		return 0;
 	fold = idmap_at(&tree->folds, *at);
 	fold->depth = 1;
 	if (key.parent)
@@ -88,10 +99,10 @@ static int descend_to(struct fold_tree *tree, uint32_t label, uint32_t *at)
 	return 0;
 }
 
-static int descend(struct fold_tree *tree, const char *name, bool is_kernel, uint32_t *at)
+/* The label of a name: fit for the format. */
+static int get_label(struct fold_tree *tree, const char *name, bool is_kernel, uint32_t *ret)
 {
 	size_t bytes = strlen(name);
-	uint32_t label = 0;
 	char *text;
 	int err;
 
@@ -105,9 +116,9 @@ static int descend(struct fold_tree *tree, const char *name, bool is_kernel, uin
 	}
 	for (char *c = text; (c = strchr(c, ';'));)
 		*c = ':';
-	err = strtab_get(&tree->labels, text, bytes, &label);
+	err = strtab_get(&tree->labels, text, bytes, ret);
 	free(text);
-	return err ? err : descend_to(tree, label, at);
+	return err;
 }
 
 static const char *thread_name(const struct profile *p, uint32_t who)
@@ -126,8 +137,13 @@ static int descend_frame(struct fold_tree *tree, const struct names *n, uint32_t
 
 	for (uint32_t i = location->lines; !err && i--;) {
 		const struct function *f = names_function(n, line[i].function);
+		uint32_t *label = &tree->label_of_function[line[i].function];
 
-		err = descend(tree, profile_text(n->profile, f->label), f->is_kernel, at);
+		if (!*label)
+			err = get_label(tree, profile_text(n->profile, f->label), f->is_kernel,
+					label);
+		if (!err)
+			err = descend_to(tree, *label, at);
 	}
 	return err;
 }
@@ -137,11 +153,14 @@ static int add_row(struct fold_tree *tree, const struct names *n, const struct p
 {
 	const struct profile *p = n->profile;
 	size_t length = profile_stack(p, row, stack);
+	uint32_t label = 0;
 	uint32_t at = 0;
 	struct fold *leaf;
 	int err;
 
-	err = descend(tree, thread_name(p, row->who), false, &at);
+	err = get_label(tree, thread_name(p, row->who), false, &label);
+	if (!err)
+		err = descend_to(tree, label, &at);
 	while (!err && length)
 		err = descend_frame(tree, n, stack[--length], &at);
 	if (err)
@@ -154,34 +173,93 @@ static int add_row(struct fold_tree *tree, const struct names *n, const struct p
 static int compare_labels(const void *a, const void *b, void *ctx)
 {
 	const struct fold_tree *tree = ctx;
-	const struct fold *x = idmap_at(&tree->folds, *(const uint32_t *)a);
-	const struct fold *y = idmap_at(&tree->folds, *(const uint32_t *)b);
 
-	return strcmp(strtab_text(&tree->labels, x->label), strtab_text(&tree->labels, y->label));
+	return strcmp(strtab_text(&tree->labels, *(const uint32_t *)a),
+		      strtab_text(&tree->labels, *(const uint32_t *)b));
+}
+
+/* Every label's place among all of them; 0 is the empty one. */
+static uint32_t *rank_labels(struct fold_tree *tree)
+{
+	uint32_t labels = tree->labels.count + 1;
+	uint32_t *sorted = calloc(labels, sizeof(*sorted));
+	uint32_t *rank = calloc(labels, sizeof(*rank));
+
+	for (uint32_t i = 0; sorted && i < labels; i++)
+		sorted[i] = i;
+	if (sorted)
+		qsort_r(sorted, labels, sizeof(*sorted), compare_labels, tree);
+	for (uint32_t i = 0; sorted && rank && i < labels; i++)
+		rank[sorted[i]] = i;
+	if (!sorted) {
+		free(rank);
+		rank = NULL;
+	}
+	free(sorted);
+	return rank;
+}
+
+/* Names with the same parent, to be put in order. */
+struct siblings {
+	const struct fold_tree *tree;
+	const uint32_t *rank;
+	uint32_t *id; /* as many as there are labels, for they all have another */
+};
+
+static int compare_siblings(const void *a, const void *b, void *ctx)
+{
+	const struct siblings *s = ctx;
+	const struct fold *x = idmap_at(&s->tree->folds, *(const uint32_t *)a);
+	const struct fold *y = idmap_at(&s->tree->folds, *(const uint32_t *)b);
+
+	return s->rank[x->label] < s->rank[y->label] ? -1 : 1;
+}
+
+static void sort_siblings(struct siblings *s, uint32_t *first)
+{
+	uint32_t count = 0;
+
+	for (uint32_t id = *first; id; count++) {
+		s->id[count] = id;
+		id = ((const struct fold *)idmap_at(&s->tree->folds, id))->next;
+	}
+	if (count < 2)
+		return;
+	qsort_r(s->id, count, sizeof(*s->id), compare_siblings, s);
+	*first = 0;
+	while (count--) {
+		((struct fold *)idmap_at(&s->tree->folds, s->id[count]))->next = *first;
+		*first = s->id[count];
+	}
 }
 
 /* Links the children of each name in the order of theirs. */
 static int link_tree(struct fold_tree *tree)
 {
-	uint32_t count = tree->folds.count;
-	uint32_t *sorted = calloc(count + (size_t)1, sizeof(*sorted));
+	uint32_t *rank = rank_labels(tree);
+	struct siblings siblings = { tree, rank, NULL };
+	int err = -ENOMEM;
 
-	if (!sorted)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++)
-		sorted[i] = i + 1;
-	qsort_r(sorted, count, sizeof(*sorted), compare_labels, tree);
-	while (count--) {
-		struct fold *fold = idmap_at(&tree->folds, sorted[count]);
+	siblings.id = calloc((size_t)tree->labels.count + 1, sizeof(*siblings.id));
+	if (!rank || !siblings.id)
+		goto out;
+	for (uint32_t id = tree->folds.count; id; id--) {
+		struct fold *fold = idmap_at(&tree->folds, id);
 		uint32_t *first = &tree->first_root;
 
 		if (fold->parent)
 			first = &((struct fold *)idmap_at(&tree->folds, fold->parent))->first_child;
 		fold->next = *first;
-		*first = sorted[count];
+		*first = id;
 	}
-	free(sorted);
-	return 0;
+	sort_siblings(&siblings, &tree->first_root);
+	for (uint32_t id = 1; id <= tree->folds.count; id++)
+		sort_siblings(&siblings, &((struct fold *)idmap_at(&tree->folds, id))->first_child);
+	err = 0;
+out:
+	free(siblings.id);
+	free(rank);
+	return err;
 }
 
 static void print_stack(const struct fold_tree *tree, const uint32_t *path, size_t length,
@@ -226,8 +304,10 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 {
 	struct fold_tree tree = { 0 };
 	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
-	int err = stack ? 0 : -ENOMEM;
+	int err;
 
+	tree.label_of_function = calloc((size_t)n->functions.count + 1, sizeof(uint32_t));
+	err = stack && tree.label_of_function ? 0 : -ENOMEM;
 	idmap_init(&tree.folds, sizeof(struct fold), offsetof(struct fold, first_child));
 	for (uint32_t id = 1; !err && id <= n->profile->rows.count; id++) {
 		const struct profile_row *row = idmap_at(&n->profile->rows, id);
@@ -242,6 +322,7 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 		err = print_tree(&tree);
 	idmap_release(&tree.folds);
 	strtab_release(&tree.labels);
+	free(tree.label_of_function);
 	free(stack);
 	return err;
 }
@@ -272,5 +353,6 @@ int main(int argc, char **argv)
 	}
 	names_free(names);
 	profile_free(profile);
+	filter_release(&input.filter);
 	return err ? 1 : status;
 }

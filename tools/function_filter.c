@@ -8,6 +8,26 @@
 
 #include "tools/stack.h"
 
+/* A broken stream may have samples that say they have counts, and have none. */
+static void take_off(uint64_t *from, uint64_t count)
+{
+	*from -= count < *from ? count : *from;
+}
+
+/* Takes it out of what is known of its group. */
+static void leave_out_counts(struct profile *p, const struct profile_row *row)
+{
+	struct group *group = &p->groups.of[row->event];
+	uint64_t known = row->sums ? sums_samples(sums_at(&p->sums, row->sums)) : 0;
+
+	if (!group->counters || !(row->flags & PROFILER__SAMPLE_FLAG__COUNTED))
+		return;
+	take_off(&group->counted, row->count);
+	take_off(&group->absent, row->count - known);
+	if (row->flags & PROFILER__SAMPLE_FLAG__SHARED)
+		take_off(&group->shared, row->count);
+}
+
 static void leave_out(struct profile *p, struct profile_row *row)
 {
 	uint32_t events = (uint32_t)profile_header(p)->n_event;
@@ -21,6 +41,7 @@ static void leave_out(struct profile *p, struct profile_row *row)
 	p->all.count -= row->count;
 	p->all.weight -= row->weight;
 	p->left_out += row->count;
+	leave_out_counts(p, row);
 	row->count = row->weight = 0;
 	row->sums = 0;
 }

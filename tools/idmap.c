@@ -169,9 +169,18 @@ uint32_t idmap_find(const struct idmap *m, const void *key)
 	return find(m, key, hash_bytes(key, m->key_bytes));
 }
 
+uint32_t idmap_hash(const struct idmap *m, const void *key)
+{
+	return hash_bytes(key, m->key_bytes);
+}
+
 int idmap_get(struct idmap *m, const void *key, uint32_t *ret_id)
 {
-	uint32_t hash = hash_bytes(key, m->key_bytes);
+	return idmap_get_hashed(m, key, hash_bytes(key, m->key_bytes), ret_id);
+}
+
+int idmap_get_hashed(struct idmap *m, const void *key, uint32_t hash, uint32_t *ret_id)
+{
 	uint32_t id = find(m, key, hash);
 
 	if (!id)

@@ -55,6 +55,19 @@ void idmap_release(struct idmap *m);
 int idmap_get(struct idmap *m, const void *key, uint32_t *ret_id)
 	__attribute__((warn_unused_result));
 
+/*
+ * idmap_get() of many keys waits for memory at each of them, twice. Who has several at hand hashes
+ * them all, then wants all their slots, then all their entries, and only then gets them: so the
+ * waits are one. What was wanted needs not to be there any more, or yet.
+ */
+
+/** idmap_hash() - the hash of a key */
+uint32_t idmap_hash(const struct idmap *m, const void *key);
+
+/** idmap_get_hashed() - as idmap_get(), the key's hash being known */
+int idmap_get_hashed(struct idmap *m, const void *key, uint32_t hash, uint32_t *ret_id)
+	__attribute__((warn_unused_result));
+
 /** idmap_find() - the id of a key, 0 where there is none */
 uint32_t idmap_find(const struct idmap *m, const void *key);
 
@@ -62,6 +75,24 @@ uint32_t idmap_find(const struct idmap *m, const void *key);
 static inline void *idmap_at(const struct idmap *m, uint32_t id)
 {
 	return m->entries + (size_t)(id - 1) * m->entry_bytes;
+}
+
+/** idmap_want_slot() - ask for the memory where the look-up of a hash begins */
+static inline void idmap_want_slot(const struct idmap *m, uint32_t hash)
+{
+	if (m->slots.slot)
+		__builtin_prefetch(&m->slots.slot[hash & m->slots.mask]);
+}
+
+/** idmap_want_entry() - ask for the entry that is likely the one of a hash, to change it */
+static inline void idmap_want_entry(const struct idmap *m, uint32_t hash)
+{
+	uint32_t id = m->slots.slot ? (uint32_t)m->slots.slot[hash & m->slots.mask] : 0;
+
+	if (id) {
+		__builtin_prefetch(idmap_at(m, id), 1);
+		__builtin_prefetch((uint8_t *)idmap_at(m, id) + m->entry_bytes - 1, 1);
+	}
 }
 
 /* Distinct strings of bytes, each kept with a 0 behind it. */

@@ -43,3 +43,15 @@ void json_text(const char *key, const char *text)
 	json_string(text);
 	fputs(", ", stdout);
 }
+
+void json_number(uint64_t number)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	fwrite_unlocked(digits + at, 1, sizeof(digits) - at, stdout);
+}

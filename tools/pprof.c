@@ -19,38 +19,23 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "tools/cli.h"
-#include "tools/container.h"
 #include "tools/losses.h"
+#include "tools/pprof_labels.h"
 #include "tools/pprof_writer.h"
 #include "tools/text.h"
 
 #define GZIP_BUFFER (64u << 10)
 #define COMMENT_MAX 1024
 
-enum label_bit {
-	LABEL_PROCESS = 1 << 0,
-	LABEL_PID = 1 << 1,
-	LABEL_THREAD = 1 << 2,
-	LABEL_TID = 1 << 3,
-	LABEL_CPU = 1 << 4,
-	LABEL_EVENT = 1 << 5,
-	LABEL_CGROUP = 1 << 6,
-	LABEL_CONTAINER = 1 << 7,
-	LABEL_INNER_PID = 1 << 8,
-};
-
-static const char *const label_names[] = { "process", "pid",	"thread",    "tid",	 "cpu",
-					   "event",   "cgroup", "container", "inner_pid" };
-
-#define LABEL_COUNT (sizeof(label_names) / sizeof(label_names[0]))
-
 struct options {
 	const char *output;
 	uint32_t labels;
+	uint32_t split; /* enum label_bit, 0: one file */
 };
 
 static int take(void *ctx, char letter, const char *argument);
@@ -62,6 +47,7 @@ static const struct cli_option pprof_options[] = {
 	  "                         (default: all) or none: what samples are told apart by;\n"
 	  "                         fewer make a smaller file",
 	  'l' },
+	{ "split", "LABEL", "a file for each value of a label, in the folder that -o names", 's' },
 	{ 0 },
 };
 
@@ -72,6 +58,19 @@ static const struct cli_program pprof = {
 	.take = take,
 };
 
+/* The label of a name, or 0 after an error line. */
+static uint32_t find_label(const char *name, size_t length)
+{
+	uint32_t bit = pprof_find_label(name, length);
+
+	if (!bit)
+		cli_error(&pprof,
+			  "no label '%.*s'; there are process, pid, inner_pid, thread, tid, "
+			  "cgroup, container, cpu and event",
+			  (int)length, name);
+	return bit;
+}
+
 static int take_labels(struct options *o, const char *list)
 {
 	o->labels = 0;
@@ -79,19 +78,10 @@ static int take_labels(struct options *o, const char *list)
 		return 0;
 	while (*list) {
 		size_t length = strcspn(list, ",");
-		uint32_t bit = 0;
+		uint32_t bit = find_label(list, length);
 
-		for (size_t i = 0; i < LABEL_COUNT; i++)
-			if (strlen(label_names[i]) == length &&
-			    !memcmp(label_names[i], list, length))
-				bit = UINT32_C(1) << i;
-		if (!bit) {
-			cli_error(&pprof,
-				  "no label '%.*s'; there are process, pid, inner_pid, thread, "
-				  "tid, cgroup, container, cpu and event",
-				  (int)length, list);
+		if (!bit)
 			return 2;
-		}
 		o->labels |= bit;
 		list += length + (list[length] == ',');
 	}
@@ -104,93 +94,27 @@ static int take(void *ctx, char letter, const char *argument)
 
 	if (letter == 'l')
 		return take_labels(o, argument);
+	if (letter == 's') {
+		o->split = find_label(argument, strlen(argument));
+		return o->split ? 0 : 2;
+	}
 	o->output = argument;
 	return 0;
 }
 
-/* A label of a string, or of a number with the label's own name as unit so that 0 survives. */
-static Perftools__Profiles__Label text_label(struct pprof_writer *w, enum label_bit bit,
-					     uint32_t text)
-{
-	Perftools__Profiles__Label label = PERFTOOLS__PROFILES__LABEL__INIT;
-
-	label.key = pprof_string(w, label_names[__builtin_ctz(bit)]);
-	label.str = text ? pprof_profile_string(w, text) : pprof_string(w, "[unknown]");
-	return label;
-}
-
-static Perftools__Profiles__Label number_label(struct pprof_writer *w, enum label_bit bit,
-					       uint32_t number)
-{
-	Perftools__Profiles__Label label = PERFTOOLS__PROFILES__LABEL__INIT;
-
-	label.key = pprof_string(w, label_names[__builtin_ctz(bit)]);
-	label.num = number;
-	label.num_unit = label.key;
-	return label;
-}
-
-/* Where a process is, as far as that is known and worth a word. */
-static size_t make_place_labels(struct pprof_writer *w, const struct profile_process *process,
-				uint32_t wanted, Perftools__Profiles__Label *label)
-{
-	size_t count = 0;
-
-	if (wanted & LABEL_CGROUP && process->cgroup)
-		label[count++] = text_label(w, LABEL_CGROUP, process->cgroup);
-	if (wanted & LABEL_CONTAINER && process->container) {
-		char id[CONTAINER_SHORT_DIGITS + 1] = "";
-
-		memcpy(id, profile_text(w->profile, process->container), CONTAINER_SHORT_DIGITS);
-		label[count] = text_label(w, LABEL_CONTAINER, 0);
-		label[count++].str = pprof_string(w, id);
-	}
-	if (wanted & LABEL_INNER_PID && process->inner_pid && process->inner_pid != process->pid)
-		label[count++] = number_label(w, LABEL_INNER_PID, process->inner_pid);
-	return count;
-}
-
-static size_t make_labels(struct pprof_writer *w, const struct profile_row *row, uint32_t wanted,
-			  Perftools__Profiles__Label label[LABEL_COUNT])
-{
-	const struct profile_process *process = profile_process(w->profile, row->who);
-	const struct profile_thread *thread = profile_thread(w->profile, row->who);
-	char event[EVENT_NAME_MAX];
-	size_t count = 0;
-
-	if (wanted & LABEL_PROCESS)
-		label[count++] = text_label(w, LABEL_PROCESS, process ? process->comm : 0);
-	if (wanted & LABEL_PID && process)
-		label[count++] = number_label(w, LABEL_PID, process->pid);
-	if (process)
-		count += make_place_labels(w, process, wanted, &label[count]);
-	if (wanted & LABEL_THREAD)
-		label[count++] = text_label(w, LABEL_THREAD, thread ? thread->comm : 0);
-	if (wanted & LABEL_TID && thread)
-		label[count++] = number_label(w, LABEL_TID, thread->tid);
-	if (wanted & LABEL_CPU)
-		label[count++] = number_label(w, LABEL_CPU, row->cpu);
-	if (wanted & LABEL_EVENT) {
-		label[count] = text_label(w, LABEL_EVENT, 0);
-		label[count++].str =
-			pprof_string(w, profile_event_name(w->profile, row->event, event));
-	}
-	return count;
-}
-
-static void write_samples(struct pprof_writer *w, uint32_t labels)
+static void write_samples(struct pprof_writer *w, const struct pprof_part *part)
 {
 	size_t events = profile_header(w->profile)->n_event;
 	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
 	uint64_t *location = malloc(PROFILE_STACK_MAX * sizeof(*location));
 	int64_t *value = calloc(events + 1, sizeof(*value));
-	Perftools__Profiles__Label label[LABEL_COUNT];
-	Perftools__Profiles__Label *pointer[LABEL_COUNT];
+	Perftools__Profiles__Label label[PPROF_LABELS];
+	Perftools__Profiles__Label *pointer[PPROF_LABELS];
 	Perftools__Profiles__Sample sample = PERFTOOLS__PROFILES__SAMPLE__INIT;
 
 	if (!stack || !location || !value)
 		pprof_fail(w, -ENOMEM);
-	for (size_t i = 0; i < LABEL_COUNT; i++)
+	for (size_t i = 0; i < PPROF_LABELS; i++)
 		pointer[i] = &label[i];
 	sample.location_id = location;
 	sample.value = value;
@@ -199,15 +123,15 @@ static void write_samples(struct pprof_writer *w, uint32_t labels)
 	for (uint32_t id = 1; !w->err && id <= w->profile->rows.count; id++) {
 		const struct profile_row *row = idmap_at(&w->profile->rows, id);
 
-		if (!row->count)
-			continue; /* left out by a filter */
+		if (!row->count || (part->of_row && part->of_row[id] != part->number))
+			continue; /* left out by a filter, or of another file */
 		sample.n_location_id = profile_stack(w->profile, row, stack);
 		for (size_t i = 0; i < sample.n_location_id; i++)
 			location[i] = w->names->location_of_ref[stack[i]];
 		value[0] = (int64_t)row->count;
 		for (uint32_t i = 0; i < events; i++)
 			value[i + 1] = (int64_t)profile_row_total(w->profile, row, i).weight;
-		sample.n_label = make_labels(w, row, labels, label);
+		sample.n_label = pprof_make_labels(w, row, part->labels, label);
 		pprof_write_field(w, PPROF_SAMPLE, &sample.base);
 		pprof_weigh_segments(w, id, row->weight, location, sample.n_location_id);
 	}
@@ -224,38 +148,14 @@ static void write_strings(struct pprof_writer *w)
 	}
 }
 
-/* "cpu" in nanoseconds is what readers know time on a CPU by; all other events keep their name. */
 static Perftools__Profiles__ValueType event_type(struct pprof_writer *w, uint32_t event)
 {
-	const Profiler__Header *header = profile_header(w->profile);
 	Perftools__Profiles__ValueType type = PERFTOOLS__PROFILES__VALUE_TYPE__INIT;
 	char name[EVENT_NAME_MAX];
-	bool is_first_time = true;
 
-	for (uint32_t i = 0; i < event; i++)
-		if (!strcmp(header->event[i]->unit, "nanoseconds"))
-			is_first_time = false;
-	type.unit = pprof_string(w, "count");
-	if (!strcmp(header->event[event]->unit, "nanoseconds"))
-		type.unit = pprof_string(w, "nanoseconds");
-	if (!strcmp(header->event[event]->unit, "nanoseconds") && is_first_time)
-		type.type = pprof_string(w, "cpu");
-	else
-		type.type = pprof_string(w, profile_event_name(w->profile, event, name));
+	type.unit = pprof_string(w, profile_value_unit(w->profile, event));
+	type.type = pprof_string(w, profile_value_name(w->profile, event, name));
 	return type;
-}
-
-/* Counts between two samples: exact for a fixed period, else what it was on average. */
-static int64_t event_period(const struct profile *p, uint32_t event)
-{
-	const Profiler__Event *e = profile_header(p)->event[event];
-	const struct profile_total *total = &p->event[event];
-
-	if (!e->asked_in_hz)
-		return (int64_t)e->granted;
-	if (!strcmp(e->unit, "nanoseconds") && e->granted)
-		return (int64_t)(1000000000 / e->granted);
-	return total->count ? (int64_t)(total->weight / total->count) : 0;
 }
 
 /* Comments: one string for each line of what the reader should know. */
@@ -285,7 +185,7 @@ __attribute__((format(printf, 2, 3))) static void comment(struct comments *c, co
 	c->string[c->count++] = pprof_string(c->writer, clean);
 }
 
-static void make_comments(struct comments *c)
+static void make_comments(struct comments *c, const struct pprof_part *part)
 {
 	const struct profile *p = c->writer->profile;
 	const Profiler__Header *h = profile_header(p);
@@ -316,13 +216,15 @@ static void make_comments(struct comments *c)
 	}
 	for (size_t i = 0; i < h->n_notice; i++)
 		comment(c, "notice: %s", h->notice[i]);
+	if (part->text)
+		comment(c, "only samples of %s %s", part->label, part->text);
 	if (damage)
 		comment(c, "damaged: %" PRIu64 " samples in %" PRIu64 " packets were lost",
 			damage->samples_lost, damage->packets_lost);
 }
 
 /* All that is there only once, packed as a Profile of its own: fields may come in any order. */
-static void write_rest(struct pprof_writer *w)
+static void write_rest(struct pprof_writer *w, const struct pprof_part *part)
 {
 	const Profiler__Header *header = profile_header(w->profile);
 	size_t count = header->n_event + 1;
@@ -347,10 +249,10 @@ static void write_rest(struct pprof_writer *w)
 	rest.sample_type = pointer;
 	rest.default_sample_type = type[count > 1].type;
 	rest.period_type = &type[count > 1];
-	rest.period = count > 1 ? event_period(w->profile, 0) : 0;
+	rest.period = count > 1 ? (int64_t)profile_period(w->profile, 0) : 0;
 	rest.time_nanos = (int64_t)profile_realtime_ns(w->profile, header->start_ns);
 	rest.duration_nanos = (int64_t)profile_duration_ns(w->profile);
-	make_comments(&comments);
+	make_comments(&comments, part);
 	rest.n_comment = comments.count;
 	rest.comment = comments.string;
 	bytes = pprof_pack(w, &rest.base);
@@ -361,36 +263,35 @@ out:
 	free(comments.string);
 }
 
-static void write_profile(struct pprof_writer *w, uint32_t labels)
+static void write_profile(struct pprof_writer *w, const struct pprof_part *part)
 {
-	pprof_find_segments(w);
-	write_samples(w, labels);
+	write_samples(w, part);
 	pprof_write_mappings(w);
 	pprof_write_locations(w);
 	pprof_write_functions(w);
-	write_rest(w);
+	write_rest(w, part);
 	write_strings(w); /* last: all of the above add to them */
 }
 
 /* Takes fd over. */
-static int write_file(const struct names *names, int fd, uint32_t labels)
+static int write_file(const struct names *names, int fd, const struct pprof_part *part)
 {
 	struct pprof_writer w = { .profile = names->profile, .names = names };
 
-	w.out = gzdopen(fd, "wb");
+	w.out = gzdopen(fd, "wb4"); /* in half the time of the usual level 6, and 5 % larger */
 	if (!w.out) {
 		close(fd);
 		return -ENOMEM;
 	}
 	gzbuffer(w.out, GZIP_BUFFER);
-	write_profile(&w, labels);
+	w.err = pprof_find_code(&w);
+	if (!w.err)
+		write_profile(&w, part);
 	errno = 0;
 	if (gzclose(w.out) != Z_OK)
 		pprof_fail(&w, errno ? -errno : -EIO);
-	idmap_release(&w.functions);
-	idmap_release(&w.segments);
+	pprof_release_code(&w);
 	strtab_release(&w.strings);
-	free(w.segment_of);
 	free(w.buffer);
 	return w.err;
 }
@@ -404,46 +305,92 @@ static enum profile_by labels_by(uint32_t labels)
 	return PROFILE_BY_NOBODY;
 }
 
-static int write_output(const struct names *names, const struct options *o)
+/* To a file, or where that is NULL to stdout. */
+static int write_part(const struct names *names, const char *path, const struct pprof_part *part)
 {
-	const char *name = o->output ? o->output : "stdout";
-	int fd = o->output ? open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
-			   : dup(STDOUT_FILENO);
+	const char *name = path ? path : "stdout";
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+		      : dup(STDOUT_FILENO);
 	int err;
 
 	if (fd < 0) {
 		cli_error(&pprof, "cannot open '%s': %s", name, strerror(errno));
 		return 1;
 	}
-	err = write_file(names, fd, o->labels);
+	err = write_file(names, fd, part);
 	if (!err || err == -EPIPE)
 		return 0;
 	cli_error(&pprof, "cannot write '%s': %s", name, strerror(-err));
 	return 1;
 }
 
+/* A file for each value of the label. */
+static int write_parts(const struct names *names, const struct options *o)
+{
+	struct pprof_split split = { 0 };
+	int status = 0;
+	int err;
+
+	if (mkdir(o->output, 0777) && errno != EEXIST) {
+		cli_error(&pprof, "cannot make the folder '%s': %s", o->output, strerror(errno));
+		return 1;
+	}
+	err = pprof_split_find(&split, names->profile, o->split);
+	for (uint32_t i = 1; !err && !status && i <= split.values.count; i++) {
+		struct pprof_part part = pprof_split_part(&split, i);
+		char *path = NULL;
+
+		part.labels = o->labels;
+		if (asprintf(&path, "%s/%s.pb.gz", o->output, pprof_split_file(&split, i)) < 0)
+			err = -ENOMEM;
+		else
+			status = write_part(names, path, &part);
+		free(path);
+	}
+	pprof_split_release(&split);
+	if (err)
+		cli_error(&pprof, "cannot split: %s", strerror(-err));
+	return err ? 1 : status;
+}
+
+/* What has to be right of options together. */
+static int check_options(const struct options *o)
+{
+	if (o->split && !o->output) {
+		cli_error(&pprof, "--split wants a folder for its files: -o DIR");
+		return 2;
+	}
+	if (o->output || !isatty(STDOUT_FILENO))
+		return 0;
+	cli_error(&pprof, "compressed data not written to a terminal; redirect it or use -o FILE");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	struct options options = { .labels = (1 << LABEL_COUNT) - 1 };
+	struct options options = { .labels = (1 << PPROF_LABELS) - 1 };
 	struct cli_input input = { 0 };
 	struct profile *profile = NULL;
 	struct names *names = NULL;
+	struct pprof_part whole = { 0 };
+	uint32_t wanted;
 	int status;
 
 	status = cli_parse(&pprof, argc, argv, &options, &input);
 	if (status != CLI_GO_ON)
 		return status;
-	if (!options.output && isatty(STDOUT_FILENO)) {
-		cli_error(&pprof,
-			  "compressed data not written to a terminal; redirect it or use -o FILE");
-		return 2;
-	}
-	status = cli_read(&pprof, &input, labels_by(options.labels), options.labels & LABEL_CPU,
-			  &profile, &names);
+	status = check_options(&options);
 	if (status)
 		return status;
-	status = write_output(names, &options);
+	wanted = options.labels | options.split;
+	status = cli_read(&pprof, &input, labels_by(wanted), wanted & LABEL_CPU, &profile, &names);
+	if (status)
+		return status;
+	whole.labels = options.labels;
+	status = options.split ? write_parts(names, &options)
+			       : write_part(names, options.output, &whole);
 	names_free(names);
 	profile_free(profile);
+	filter_release(&input.filter);
 	return status;
 }

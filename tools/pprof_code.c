@@ -9,21 +9,6 @@
 
 #include "tools/pprof_writer.h"
 
-/* A mapping as pprof has it: one for each segment of a file, however often it is mapped. */
-struct segment {
-	uint64_t bias; /* address less offset */
-	uint32_t name;
-	uint32_t build_id;
-	uint32_t kind;
-	uint32_t reserved;
-	/* up to here the key */
-	uint64_t start;
-	uint64_t limit;
-	uint64_t weight; /* of stacks that come through it */
-	uint64_t seen;	 /* last row that was counted in weight */
-	struct mapping_names has;
-};
-
 /* A function as pprof has it: code of one that comes from several files makes several. */
 struct source_function {
 	uint32_t function;
@@ -35,65 +20,33 @@ void pprof_weigh_segments(struct pprof_writer *w, uint32_t row_id, uint64_t weig
 			  const uint64_t *location, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint32_t id = w->segment_of[location[i]];
-		struct segment *segment;
+		struct segment_use *use = &w->use[w->segments.of_location[location[i]]];
 
-		if (!id)
-			continue;
-		segment = idmap_at(&w->segments, id);
-		if (segment->seen != row_id)
-			segment->weight += weight;
-		segment->seen = row_id;
+		w->is_used[location[i]] = true;
+		if (use->seen != row_id)
+			use->weight += weight;
+		use->seen = row_id;
 	}
 }
 
-/* Puts a location into its segment, which grows to hold it. */
-static void add_to_segment(struct pprof_writer *w, uint32_t id, const struct location *location)
+int pprof_find_code(struct pprof_writer *w)
 {
-	const struct profile_mapping *m = idmap_at(&w->profile->mappings, location->mapping);
-	struct segment key = {
-		.bias = location->address - location->offset,
-		.name = m->name,
-		.build_id = m->build_id,
-		.kind = m->kind,
-	};
-	uint64_t start = m->size ? m->file_offset + key.bias : location->address;
-	uint64_t limit = m->size ? start + m->size : location->address + 1;
-	const struct mapping_names *known;
-	struct segment *segment;
-	int err;
+	int err = segments_find(&w->segments, w->names);
 
-	err = idmap_get(&w->segments, &key, &w->segment_of[id]);
-	if (err < 0) {
-		pprof_fail(w, err);
-		return;
-	}
-	segment = idmap_at(&w->segments, w->segment_of[id]);
-	if (err || start < segment->start)
-		segment->start = start;
-	if (limit > segment->limit)
-		segment->limit = limit;
-	known = &w->names->mapping[location->mapping];
-	segment->has.has_functions |= known->has_functions;
-	segment->has.has_lines |= known->has_lines;
-	segment->has.has_inlines |= known->has_inlines;
-}
-
-void pprof_find_segments(struct pprof_writer *w)
-{
-	uint32_t count = w->names->locations.count;
-
-	idmap_init(&w->segments, sizeof(struct segment), offsetof(struct segment, start));
+	if (err)
+		return err;
 	idmap_init(&w->functions, sizeof(struct source_function), sizeof(struct source_function));
-	w->segment_of = calloc(count + (size_t)1, sizeof(*w->segment_of));
-	if (!w->segment_of)
-		pprof_fail(w, -ENOMEM);
-	for (uint32_t id = 1; !w->err && id <= count; id++) {
-		const struct location *location = idmap_at(&w->names->locations, id);
+	w->use = calloc((size_t)w->segments.map.count + 1, sizeof(*w->use));
+	w->is_used = calloc((size_t)w->names->locations.count + 1, sizeof(*w->is_used));
+	return w->use && w->is_used ? 0 : -ENOMEM;
+}
 
-		if (location->mapping)
-			add_to_segment(w, id, location);
-	}
+void pprof_release_code(struct pprof_writer *w)
+{
+	segments_release(&w->segments);
+	idmap_release(&w->functions);
+	free(w->use);
+	free(w->is_used);
 }
 
 /* The mapping that readers take for the program: the heaviest that is not a shared library. */
@@ -103,43 +56,36 @@ static uint32_t main_segment(const struct pprof_writer *w)
 	uint64_t best_rank = 0;
 	uint64_t best_weight = 0;
 
-	for (uint32_t id = 1; id <= w->segments.count; id++) {
-		const struct segment *s = idmap_at(&w->segments, id);
+	for (uint32_t id = 1; id <= w->segments.map.count; id++) {
+		const struct segment *s = idmap_at(&w->segments.map, id);
 		uint64_t rank = 0;
 
 		if (s->kind == PROFILER__MAPPING__KIND__FILE)
 			rank = strstr(profile_text(w->profile, s->name), ".so") ? 1 : 2;
-		if (best && (rank < best_rank || (rank == best_rank && s->weight <= best_weight)))
+		if (!w->use[id].seen)
+			continue;
+		if (best &&
+		    (rank < best_rank || (rank == best_rank && w->use[id].weight <= best_weight)))
 			continue;
 		best = id;
 		best_rank = rank;
-		best_weight = s->weight;
+		best_weight = w->use[id].weight;
 	}
 	return best;
 }
 
-static int64_t hex_string(struct pprof_writer *w, uint32_t raw)
-{
-	const char *bytes = strtab_text(&w->profile->strings, raw);
-	size_t count = strtab_bytes(&w->profile->strings, raw);
-	char digits[2 * TABLES_MAX_BUILD_ID + 1] = "";
-
-	for (size_t i = 0; i < count && i < TABLES_MAX_BUILD_ID; i++)
-		snprintf(digits + 2 * i, 3, "%02x", (unsigned int)(unsigned char)bytes[i]);
-	return pprof_string(w, digits);
-}
-
 static void write_mapping(struct pprof_writer *w, uint32_t id)
 {
-	const struct segment *s = idmap_at(&w->segments, id);
+	const struct segment *s = idmap_at(&w->segments.map, id);
 	Perftools__Profiles__Mapping mapping = PERFTOOLS__PROFILES__MAPPING__INIT;
+	char build_id[SEGMENT_BUILD_ID_MAX];
 
 	mapping.id = id;
 	mapping.memory_start = s->start;
 	mapping.memory_limit = s->limit;
 	mapping.file_offset = s->start - s->bias;
 	mapping.filename = pprof_profile_string(w, s->name);
-	mapping.build_id = hex_string(w, s->build_id);
+	mapping.build_id = pprof_string(w, segment_build_id(w->profile, s, build_id));
 	mapping.has_functions = s->has.has_functions;
 	mapping.has_filenames = s->has.has_lines;
 	mapping.has_line_numbers = s->has.has_lines;
@@ -153,8 +99,8 @@ void pprof_write_mappings(struct pprof_writer *w)
 
 	if (first)
 		write_mapping(w, first);
-	for (uint32_t id = 1; id <= w->segments.count; id++)
-		if (id != first)
+	for (uint32_t id = 1; id <= w->segments.map.count; id++)
+		if (id != first && w->use[id].seen)
 			write_mapping(w, id);
 }
 
@@ -180,7 +126,7 @@ static void write_location(struct pprof_writer *w, uint32_t id, Perftools__Profi
 		pointer[i]->line = line[i].line;
 	}
 	location.id = id;
-	location.mapping_id = w->segment_of[id];
+	location.mapping_id = w->segments.of_location[id];
 	location.address = l->address;
 	location.n_line = l->lines;
 	location.line = pointer;
@@ -208,7 +154,8 @@ void pprof_write_locations(struct pprof_writer *w)
 		pointer[i] = &line[i];
 	}
 	for (uint32_t id = 1; !w->err && id <= count; id++)
-		write_location(w, id, pointer);
+		if (w->is_used[id])
+			write_location(w, id, pointer);
 	free(line);
 	free(pointer);
 }

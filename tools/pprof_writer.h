@@ -7,6 +7,7 @@
 #ifndef PROFILER_PPROF_WRITER_H
 #define PROFILER_PPROF_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <zlib.h>
@@ -15,6 +16,7 @@
 #include "tools/idmap.h"
 #include "tools/names.h"
 #include "tools/profile.h"
+#include "tools/segments.h"
 
 /* Field numbers of Profile that are written one entry at a time. */
 enum pprof_field {
@@ -25,13 +27,20 @@ enum pprof_field {
 	PPROF_STRING = 6,
 };
 
+/* What the samples that were written have of a segment. */
+struct segment_use {
+	uint64_t weight; /* of stacks that come through it */
+	uint64_t seen;	 /* last row that was counted in weight, 0 = none */
+};
+
 struct pprof_writer {
 	const struct profile *profile;
 	const struct names *names;
 	struct strtab strings; /* its ids are indexes in string_table */
-	struct idmap segments;
-	uint32_t *segment_of;	/* by location id */
-	struct idmap functions; /* of source_function */
+	struct segments segments;
+	struct segment_use *use; /* by segment */
+	bool *is_used;		 /* by location id: is in a stack that was written */
+	struct idmap functions;	 /* of source_function */
 	gzFile out;
 	uint8_t *buffer;
 	size_t buffer_bytes;
@@ -62,11 +71,14 @@ void pprof_write_field(struct pprof_writer *w, enum pprof_field field,
 
 /* Mappings, locations and functions, pprof_code.c. */
 
-/** pprof_find_segments() - put all locations into mappings; before all that follow */
-void pprof_find_segments(struct pprof_writer *w);
+/** pprof_find_code() - put all locations into mappings, before all that follow; 0 or -ENOMEM */
+int pprof_find_code(struct pprof_writer *w) __attribute__((warn_unused_result));
+
+/** pprof_release_code() - free what that took, also after its failure */
+void pprof_release_code(struct pprof_writer *w);
 
 /**
- * pprof_weigh_segments() - add the weight of a row to each mapping that its stack comes through
+ * pprof_weigh_segments() - note what a row's stack needs, and its weight in each of its mappings
  * @w: the writer
  * @row_id: the row
  * @weight: of its samples
@@ -79,7 +91,7 @@ void pprof_weigh_segments(struct pprof_writer *w, uint32_t row_id, uint64_t weig
 /** pprof_write_mappings() - the heaviest program first, so weigh them before */
 void pprof_write_mappings(struct pprof_writer *w);
 
-/** pprof_write_locations() - with lines, which find the functions */
+/** pprof_write_locations() - those that are needed, with lines, which find the functions */
 void pprof_write_locations(struct pprof_writer *w);
 
 /** pprof_write_functions() - those that the locations have; after them */

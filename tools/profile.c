@@ -46,11 +46,14 @@ struct memo {
 	uint32_t epoch;
 };
 
-static void memo_release(struct memo *m)
+static void memo_free(struct memo *m)
 {
+	if (!m)
+		return;
 	for (size_t i = 0; i < TABLE_NAMES; i++)
 		free(m->column[i].id);
 	free(m->path);
+	free(m);
 }
 
 /* Makes the columns as long as the tables, forgotten when the epoch is new. */
@@ -258,12 +261,34 @@ static int climb(struct memo *memo, const struct tables *t, uint32_t id, uint32_
 	return 0;
 }
 
+/*
+ * The node of a frame below @parent. A new epoch tells all stacks again; nodes of a stack lie side
+ * by side, while their places in a large table of hashes do not.
+ */
+static int get_child(struct profile *p, uint32_t parent, uint32_t frame, uint32_t *ret_id)
+{
+	const struct profile_node key = { .parent = parent, .frame = frame };
+	uint32_t last = 0;
+	int err;
+
+	if (parent)
+		last = ((const struct profile_node *)idmap_at(&p->nodes, parent))->last_child;
+	if (last && ((const struct profile_node *)idmap_at(&p->nodes, last))->frame == frame) {
+		*ret_id = last;
+		return 0;
+	}
+	err = idmap_get(&p->nodes, &key, ret_id);
+	if (err >= 0 && parent)
+		((struct profile_node *)idmap_at(&p->nodes, parent))->last_child = *ret_id;
+	return err < 0 ? err : 0;
+}
+
 /* Our id of a node, made with all its parents where it is new. */
 static int get_node(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
 		    uint32_t *ret_id)
 {
 	const struct memo_column *known = &memo->column[TABLE_NODES];
-	struct profile_node key = { 0 };
+	uint32_t frame = 0;
 	uint32_t length;
 	int err;
 
@@ -271,21 +296,18 @@ static int get_node(struct profile *p, struct memo *memo, const struct tables *t
 	if (*ret_id || !id)
 		return 0;
 	err = climb(memo, t, id, &length, ret_id);
-	if (!err && *ret_id == UINT32_MAX) {
-		key.frame = PSEUDO_DAMAGED;
-		err = idmap_get(&p->nodes, &key, ret_id);
-	}
-	while (err >= 0 && length) {
+	if (!err && *ret_id == UINT32_MAX)
+		err = get_child(p, 0, PSEUDO_DAMAGED, ret_id);
+	while (!err && length) {
 		uint32_t at = memo->path[--length];
 
-		key.parent = *ret_id;
-		err = get_frame(p, memo, t, tables_node(t, at)->frame, &key.frame);
+		err = get_frame(p, memo, t, tables_node(t, at)->frame, &frame);
 		if (!err)
-			err = idmap_get(&p->nodes, &key, ret_id);
-		if (err >= 0)
+			err = get_child(p, *ret_id, frame, ret_id);
+		if (!err)
 			memo->column[TABLE_NODES].id[at] = *ret_id;
 	}
-	return err < 0 ? err : 0;
+	return err;
 }
 
 static int set_container(struct profile *p, uint32_t id)
@@ -368,32 +390,57 @@ static int add_counts(struct profile *p, const Profiler__SampleBlock *block,
 		p->event[group->event[i]].count++;
 		p->event[group->event[i]].weight += count[i];
 	}
+	if (p->listener.counts)
+		p->listener.counts(p->listener.ctx, count, group->counters);
 	return 0;
 }
 
-static int add_sample(struct profile *p, struct memo *memo, const struct tables *t,
-		      const Profiler__SampleBlock *block, const struct reader_sample *s)
+/* Samples whose rows are looked for together, see idmap.h. */
+#define BATCH 64
+
+struct pending {
+	struct reader_sample sample;
+	struct profile_row key;
+	uint32_t hash;
+};
+
+/* Finds what tells a sample's row. Return: 1; 0 where the sample is not wanted; -ENOMEM. */
+static int make_key(struct profile *p, struct memo *memo, const struct tables *t,
+		    struct pending *at)
 {
-	struct profile_row key = {
-		.cpu = p->by_cpu ? s->cpu : 0,
-		.event = s->event,
-		.flags = s->flags & KNOWN_FLAGS,
-	};
-	struct profile_row *row;
-	uint32_t id = 0;
+	const struct reader_sample *s = &at->sample;
+	struct profile_row *key = &at->key;
 	int err;
 
 	if (p->filter && !filter_wants(p->filter, t, s, profile_header(p)->start_ns)) {
 		p->left_out++;
 		return 0;
 	}
-	err = get_who(p, memo, t, s->thread, &key.who);
+	*key = (struct profile_row){
+		.cpu = p->by_cpu ? s->cpu : 0,
+		.event = s->event,
+		.flags = s->flags & KNOWN_FLAGS,
+	};
+	err = get_who(p, memo, t, s->thread, &key->who);
 	if (!err)
-		err = get_node(p, memo, t, s->user_stack, &key.user);
+		err = get_node(p, memo, t, s->user_stack, &key->user);
 	if (!err)
-		err = get_node(p, memo, t, s->kernel_stack, &key.kernel);
-	if (!err)
-		err = idmap_get(&p->rows, &key, &id);
+		err = get_node(p, memo, t, s->kernel_stack, &key->kernel);
+	if (err)
+		return err;
+	at->hash = idmap_hash(&p->rows, key);
+	idmap_want_slot(&p->rows, at->hash);
+	return 1;
+}
+
+static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
+		      const struct pending *at)
+{
+	const struct reader_sample *s = &at->sample;
+	struct profile_row *row;
+	uint32_t id = 0;
+	int err = idmap_get_hashed(&p->rows, &at->key, at->hash, &id);
+
 	if (err < 0)
 		return err;
 	row = idmap_at(&p->rows, id);
@@ -405,6 +452,44 @@ static int add_sample(struct profile *p, struct memo *memo, const struct tables 
 		p->last_ns = s->time_ns;
 	err = add_counts(p, block, s, row);
 	return err || !p->listener.sample ? err : p->listener.sample(p->listener.ctx, s, id);
+}
+
+static void want_node(const struct memo *memo, uint32_t id)
+{
+	const struct memo_column *known = &memo->column[TABLE_NODES];
+
+	if (id < known->room)
+		__builtin_prefetch(&known->id[id]);
+}
+
+static int add_block(struct profile *p, struct memo *memo, const struct tables *t,
+		     const Profiler__SampleBlock *block)
+{
+	struct pending batch[BATCH];
+	struct sample_iter it;
+	uint32_t got, wanted;
+	int err = 0;
+
+	reader_samples(p->reader, block, &it);
+	do {
+		for (got = 0; got < BATCH && sample_iter_next(&it, &batch[got].sample); got++) {
+			want_node(memo, batch[got].sample.user_stack);
+			want_node(memo, batch[got].sample.kernel_stack);
+		}
+		wanted = 0;
+		for (uint32_t i = 0; err >= 0 && i < got; i++) {
+			batch[wanted].sample = batch[i].sample;
+			err = make_key(p, memo, t, &batch[wanted]);
+			wanted += err > 0;
+		}
+		for (uint32_t i = 0; i < wanted; i++)
+			idmap_want_entry(&p->rows, batch[i].hash);
+		if (err > 0)
+			err = 0;
+		for (uint32_t i = 0; !err && i < wanted; i++)
+			err = add_sample(p, block, &batch[i]);
+	} while (!err && got == BATCH);
+	return err;
 }
 
 /* Takes over a name; one that damage has made useless is left out. */
@@ -447,8 +532,6 @@ static int add_names(struct profile *p, struct memo *memo, const struct tables *
 static int add_packet(struct profile *p, struct memo *memo, const Profiler__Packet *packet)
 {
 	const struct tables *t = reader_tables(p->reader);
-	struct reader_sample sample;
-	struct sample_iter it;
 	int err;
 
 	if (packet->header && !p->groups.largest) {
@@ -458,11 +541,8 @@ static int add_packet(struct profile *p, struct memo *memo, const Profiler__Pack
 	err = memo_follow(memo, t);
 	if (!err)
 		err = add_names(p, memo, t);
-	for (size_t i = 0; !err && i < packet->n_samples; i++) {
-		reader_samples(p->reader, packet->samples[i], &it);
-		while (!err && sample_iter_next(&it, &sample))
-			err = add_sample(p, memo, t, packet->samples[i], &sample);
-	}
+	for (size_t i = 0; !err && i < packet->n_samples; i++)
+		err = add_block(p, memo, t, packet->samples[i]);
 	return err;
 }
 
@@ -482,7 +562,8 @@ int profile_open(struct profile **ret, enum profile_by by, bool by_cpu)
 	idmap_init(&p->mappings, sizeof(struct profile_mapping),
 		   offsetof(struct profile_mapping, kind));
 	idmap_init(&p->frames, sizeof(struct profile_frame), sizeof(struct profile_frame));
-	idmap_init(&p->nodes, sizeof(struct profile_node), sizeof(struct profile_node));
+	idmap_init(&p->nodes, sizeof(struct profile_node),
+		   offsetof(struct profile_node, last_child));
 	idmap_init(&p->processes, sizeof(struct profile_process),
 		   offsetof(struct profile_process, container));
 	idmap_init(&p->threads, sizeof(struct profile_thread), sizeof(struct profile_thread));
@@ -507,6 +588,7 @@ void profile_free(struct profile *p)
 {
 	if (!p)
 		return;
+	memo_free(p->memo);
 	reader_free(p->reader);
 	strtab_release(&p->strings);
 	idmap_release(&p->files);
@@ -529,24 +611,41 @@ static uint64_t whole_bytes(int fd)
 	return !fstat(fd, &st) && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
+int profile_begin(struct profile *p, int fd)
+{
+	int err = reader_open(&p->reader, fd);
+
+	if (err)
+		return err;
+	p->memo = calloc(1, sizeof(*p->memo));
+	if (!p->memo)
+		return -ENOMEM;
+	if (p->listener.begin)
+		p->listener.begin(p->listener.ctx, p);
+	return 0;
+}
+
+int profile_next(struct profile *p)
+{
+	const Profiler__Packet *packet;
+	int got = reader_next(p->reader, &packet);
+	int err = got > 0 ? add_packet(p, p->memo, packet) : 0;
+
+	return err ? err : got;
+}
+
 int profile_read(struct profile *p, int fd, const struct progress *progress)
 {
 	const uint64_t whole = whole_bytes(fd);
-	const Profiler__Packet *packet;
-	struct memo memo = { 0 };
-	int err;
+	int err = profile_begin(p, fd);
 
-	err = reader_open(&p->reader, fd);
 	if (err)
 		return err;
-	while ((err = reader_next(p->reader, &packet)) > 0) {
-		err = add_packet(p, &memo, packet);
-		if (err)
-			break;
+	while ((err = profile_next(p)) > 0)
 		if (progress)
 			progress->step(progress->ctx, reader_bytes(p->reader), whole);
-	}
-	memo_release(&memo);
+	memo_free(p->memo);
+	p->memo = NULL;
 	if (!err)
 		err = stretches_sort(&p->stretches);
 	for (uint32_t i = 0; i < READER_MAX_EVENTS; i++) {

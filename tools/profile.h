@@ -85,6 +85,9 @@ struct profile_frame {
 struct profile_node {
 	uint32_t parent;
 	uint32_t frame;
+	/* up to here the key */
+	uint32_t last_child; /* that was looked up: most have one only */
+	uint32_t reserved;
 };
 
 struct profile_process {
@@ -124,9 +127,14 @@ struct profile_total {
 	uint64_t weight;
 };
 
+struct profile;
+
 /* Told of every sample that is wanted, in the order of the stream; an error ends the reading. */
 struct profile_listener {
 	int (*sample)(void *ctx, const struct reader_sample *sample, uint32_t row);
+	void (*begin)(void *ctx, const struct profile *p); /* told before the first; may be NULL */
+	/* told before a sample what it carries of its group, by place; may be NULL */
+	void (*counts)(void *ctx, const uint64_t *count, uint32_t counters);
 	void *ctx;
 };
 
@@ -152,6 +160,7 @@ struct profile {
 	enum profile_by by;
 	bool by_cpu;
 	struct reader *reader;
+	struct memo *memo;	    /* of the epoch that is being read */
 	Profiler__Header no_header; /* an empty one */
 };
 
@@ -190,6 +199,19 @@ struct progress {
 int profile_read(struct profile *p, int fd, const struct progress *progress)
 	__attribute__((warn_unused_result));
 
+/**
+ * profile_begin() - add up a stream bit by bit, in place of profile_read()
+ * @p: an empty profile
+ * @fd: file, pipe or socket; stays the caller's, must outlive the reading
+ *
+ * Names that come meanwhile are found once stretches_sort() was called; what is of all events
+ * together is not told. Return: 0 or -errno.
+ */
+int profile_begin(struct profile *p, int fd) __attribute__((warn_unused_result));
+
+/** profile_next() - add one more packet; 1, 0 at the end, or what reader_next() gave */
+int profile_next(struct profile *p) __attribute__((warn_unused_result));
+
 /** profile_header() - what was recorded; never NULL, an empty one where the stream had none */
 const Profiler__Header *profile_header(const struct profile *p);
 
@@ -227,6 +249,18 @@ uint64_t profile_realtime_ns(const struct profile *p, uint64_t boottime_ns);
  * Return: @ret.
  */
 const char *profile_event_name(const struct profile *p, uint32_t event, char ret[EVENT_NAME_MAX]);
+
+/**
+ * profile_value_name() - what formats that are read by others call the values of an event: "cpu" is
+ * what readers know time on a CPU by, all other events keep their name
+ */
+const char *profile_value_name(const struct profile *p, uint32_t event, char ret[EVENT_NAME_MAX]);
+
+/** profile_value_unit() - the unit of these values: "nanoseconds" or "count" */
+const char *profile_value_unit(const struct profile *p, uint32_t event);
+
+/** profile_period() - what an event counts between two samples; where that moves, on average */
+uint64_t profile_period(const struct profile *p, uint32_t event);
 
 /** profile_text() - a string of the profile, "" for 0 */
 const char *profile_text(const struct profile *p, uint32_t string);

@@ -54,6 +54,38 @@ const char *profile_event_name(const struct profile *p, uint32_t event, char ret
 	return ret;
 }
 
+static bool is_time(const struct profile *p, uint32_t event)
+{
+	return !strcmp(profile_header(p)->event[event]->unit, "nanoseconds");
+}
+
+const char *profile_value_name(const struct profile *p, uint32_t event, char ret[EVENT_NAME_MAX])
+{
+	bool is_first_time = is_time(p, event);
+
+	for (uint32_t i = 0; i < event; i++)
+		if (is_time(p, i))
+			is_first_time = false;
+	return is_first_time ? "cpu" : profile_event_name(p, event, ret);
+}
+
+const char *profile_value_unit(const struct profile *p, uint32_t event)
+{
+	return is_time(p, event) ? "nanoseconds" : "count";
+}
+
+uint64_t profile_period(const struct profile *p, uint32_t event)
+{
+	const Profiler__Event *e = profile_header(p)->event[event];
+	const struct profile_total *total = &p->event[event];
+
+	if (!e->asked_in_hz)
+		return e->granted;
+	if (is_time(p, event) && e->granted)
+		return 1000000000 / e->granted;
+	return total->count ? total->weight / total->count : 0;
+}
+
 uint32_t profile_leader(const struct profile *p, uint32_t event)
 {
 	const Profiler__Header *header = profile_header(p);

@@ -9,6 +9,7 @@
 #include "tools/report.h"
 
 #include <errno.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,13 @@ static const struct cli_option report_options[] = {
 	{ "event", "NAME", "show this event (default: the first with samples; JSON: all)", 'e' },
 	{ "by", "WHAT",
 	  "one table only: function, event, pid (process), tid (thread),\n"
-	  "                         comm, cgroup, container, cpu, mapping, source or stack",
+	  "                         comm, cgroup, container, cpu, mapping, source (line) or stack",
 	  'b' },
+	{ "tree", NULL, "the call tree; with --by pid or tid one for each", 't' },
+	{ "inverted", NULL, "the tree from the sampled functions up to their callers", 'i' },
+	{ "min", "PERCENT", "leave out smaller parts of the tree (default: 1)", 'm' },
+	{ "depth", "N", "leave out what is deeper in the tree", 'd' },
+	{ "peek", "REGEX", "the callers of such functions, and what they call", 'p' },
 	{ "stats", NULL, "show the whole ledger, rates and counters, and code without names", 's' },
 	{ "wide", NULL, "all columns, and lines as long as they are", 'w' },
 	{ "json", NULL, "print JSON", 'j' },
@@ -49,6 +55,34 @@ static int take_by(struct report_options *o, const char *what)
 	return 2;
 }
 
+static int take_min(struct report_options *o, const char *text)
+{
+	char *end;
+
+	o->min_percent = strtod(text, &end);
+	if (*text >= '0' && *text <= '9' && (!*end || !strcmp(end, "%")) && o->min_percent <= 100)
+		return 0;
+	cli_error(&report_program, "--min wants a percentage, as 0.5, not '%s'", text);
+	return 2;
+}
+
+/* Tries it, so that it can be said now what is wrong with it. */
+static int take_peek(struct report_options *o, const char *regex)
+{
+	regex_t pattern;
+	char why[128];
+	int err = regcomp(&pattern, regex, REG_EXTENDED | REG_NOSUB);
+
+	if (err) {
+		regerror(err, &pattern, why, sizeof(why));
+		cli_error(&report_program, "--peek '%s': %s", regex, why);
+		return 2;
+	}
+	regfree(&pattern);
+	o->peek = regex;
+	return 0;
+}
+
 static int take(void *ctx, char letter, const char *argument)
 {
 	struct report_options *o = ctx;
@@ -58,8 +92,20 @@ static int take(void *ctx, char letter, const char *argument)
 		return cli_number(&report_program, "--rows", argument, &o->rows);
 	case 'b':
 		return take_by(o, argument);
+	case 'm':
+		return take_min(o, argument);
+	case 'd':
+		return cli_number(&report_program, "--depth", argument, &o->depth);
+	case 'p':
+		return take_peek(o, argument);
 	case 'e':
 		o->event = argument;
+		break;
+	case 't':
+		o->tree = true;
+		break;
+	case 'i':
+		o->tree = o->inverted = true;
 		break;
 	case 's':
 		o->stats = true;
@@ -371,18 +417,33 @@ static int report(const struct report_options *options, const struct profile *p,
 	if (!err)
 		err = make_lines(&r);
 	if (!err && options->json)
-		report_print_json(&r);
+		err = report_print_json(&r);
 	else if (!err && options->stats)
 		report_print_stats(&r);
 	else if (!err)
-		report_print_text(&r);
+		err = report_print_text(&r);
 	release_report(&r);
 	return err;
 }
 
+/* What does not go together. */
+static int check_options(const struct report_options *o)
+{
+	if (o->tree && o->by != REPORT_BY_DEFAULT && o->by != REPORT_BY_PID &&
+	    o->by != REPORT_BY_TID)
+		cli_error(&report_program,
+			  "a tree is --by pid or tid, or of everything, not --by %s",
+			  report_by_word(o->by));
+	else if (o->tree + o->stats + (o->peek != NULL) > 1)
+		cli_error(&report_program, "one of --tree, --peek and --stats at a time");
+	else
+		return 0;
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	struct report_options options = { 0 };
+	struct report_options options = { .min_percent = 1 };
 	struct cli_input input = { 0 };
 	enum profile_by whose = PROFILE_BY_PROCESS;
 	struct profile *profile = NULL;
@@ -394,13 +455,17 @@ int main(int argc, char **argv)
 	status = cli_parse(&report_program, argc, argv, &options, &input);
 	if (status != CLI_GO_ON)
 		return status;
+	status = check_options(&options);
+	if (status)
+		return status;
+	options.function = input.function;
 	if (options.by == REPORT_BY_TID || options.by == REPORT_BY_COMM)
 		whose = PROFILE_BY_THREAD;
 	status = cli_read(&report_program, &input, whose, options.by == REPORT_BY_CPU, &profile,
 			  &names);
 	if (status)
 		return status;
-	if (options.event || !options.json)
+	if (options.event || !options.json || options.tree || options.peek)
 		status = cli_event(&report_program, profile, options.event, &event);
 	if (!status) {
 		err = report(&options, profile, names, event);
@@ -410,5 +475,6 @@ int main(int argc, char **argv)
 	}
 	names_free(names);
 	profile_free(profile);
+	filter_release(&input.filter);
 	return err ? 1 : status;
 }

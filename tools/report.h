@@ -98,6 +98,12 @@ struct report_options {
 	bool json;
 	bool stats;
 	bool wide;
+	bool tree;
+	bool inverted;
+	uint32_t depth;	      /* of the tree, 0: any */
+	double min_percent;   /* of the tree: smaller parts are not shown */
+	const char *peek;     /* regular expression that was tried, NULL: none */
+	const char *function; /* what cli_input has */
 };
 
 struct report {
@@ -151,11 +157,15 @@ bool report_is_shown(const struct report *r, uint32_t event);
 /** report_share() - a part of a whole, 0 of nothing */
 double report_share(uint64_t part, uint64_t whole);
 
-/** report_print_head() - what was recorded, and what became of it */
-void report_print_head(const struct screen *s, const struct profile *p);
+/** report_unit() - of the weights that are shown: "nanoseconds", or anything else for counts */
+const char *report_unit(const struct report *r);
 
-/** report_print_text() - to stdout, for people; fits a terminal's width, not cut in a pipe */
-void report_print_text(const struct report *r);
+/** report_print_head() - what was recorded, what is left of it, and what became of the rest */
+void report_print_head(const struct screen *s, const struct report *r);
+
+/** report_print_text() - to stdout, for people; fits a terminal's width, not cut in a pipe; 0 or
+ * -ENOMEM */
+int report_print_text(const struct report *r) __attribute__((warn_unused_result));
 
 /* The columns of metrics in a table. */
 struct metric_columns {
@@ -186,6 +196,20 @@ void report_print_metrics(const struct metric_columns *c, const struct report_su
 /** report_print_metric_legend() - what the columns are, and what is left out; nothing of none */
 void report_print_metric_legend(const struct screen *s, const struct metric_columns *c);
 
+/** report_print_tree() - the call tree of the event that is shown; 0 or -ENOMEM */
+int report_print_tree(const struct screen *s, const struct report *r)
+	__attribute__((warn_unused_result));
+
+/** report_json_tree() - the same as members of the object; 0 or -ENOMEM */
+int report_json_tree(const struct report *r) __attribute__((warn_unused_result));
+
+/** report_print_peek() - some functions' callers, and what they call; 0 or -ENOMEM */
+int report_print_peek(const struct screen *s, const struct report *r)
+	__attribute__((warn_unused_result));
+
+/** report_json_peek() - the same as a member of the object; 0 or -ENOMEM */
+int report_json_peek(const struct report *r) __attribute__((warn_unused_result));
+
 /** report_print_stats() - the whole ledger as a table, to stdout */
 void report_print_stats(const struct report *r);
 
@@ -195,7 +219,7 @@ void report_json_groups(const struct report *r);
 /** report_json_sums() - what a group has counted in some samples, and metrics: two members */
 void report_json_sums(const struct report *r, uint32_t leader, const char *prefix, uint32_t sums);
 
-/** report_print_json() - to stdout, one JSON object */
-void report_print_json(const struct report *r);
+/** report_print_json() - to stdout, one JSON object; 0 or -ENOMEM */
+int report_print_json(const struct report *r) __attribute__((warn_unused_result));
 
 #endif /* PROFILER_REPORT_H */

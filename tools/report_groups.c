@@ -28,6 +28,8 @@ enum report_by report_by_find(const char *word)
 		return REPORT_BY_PID;
 	if (!strcmp(word, "thread"))
 		return REPORT_BY_TID;
+	if (!strcmp(word, "line"))
+		return REPORT_BY_SOURCE;
 	for (int by = REPORT_BY_FUNCTION; by < REPORT_BYS; by++)
 		if (!strcmp(word, words[by]))
 			return (enum report_by)by;

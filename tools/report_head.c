@@ -49,7 +49,7 @@ static void print_event(const struct screen *s, const struct profile *p, uint32_
 	char loss[TEXT_NUMBER_MAX] = "";
 	char precise[TEXT_NUMBER_MAX] = "";
 
-	if (profile_ledger(p))
+	if (profile_ledger(p) && !p->left_out)
 		snprintf(loss, sizeof(loss), ", %.2f %% lost",
 			 100 * report_share(lost, lost + sum.written));
 	if (e->precise)
@@ -75,10 +75,11 @@ static void print_doubts(const struct screen *s, const struct profile *p)
 		screen_print_line(s,
 				  "notice: the recording did not end in order; the ledger is older "
 				  "than the last samples");
-	else if (ledger && ledger->n_row && !profile_damage(p) && sum.written != p->all.count)
-		screen_print_line(s,
-				  "notice: the ledger counts %s samples written, the stream has %s",
-				  text_count(a, sum.written), text_count(b, p->all.count));
+	else if (ledger && ledger->n_row && !profile_damage(p) &&
+		 sum.written != p->all.count + p->left_out)
+		screen_print_line(
+			s, "notice: the ledger counts %s samples written, the stream has %s",
+			text_count(a, sum.written), text_count(b, p->all.count + p->left_out));
 	if (sum.unaccounted)
 		screen_print_line(s,
 				  "notice: %s%s samples are unaccounted for: a bug in the recorder",
@@ -160,12 +161,33 @@ static void print_rate_limit(const struct screen *s, const struct profile *p)
 				   ledger->rate_limit[ledger->n_rate_limit - 1]->max_sample_rate));
 }
 
-void report_print_head(const struct screen *s, const struct profile *p)
+/* What the user wanted of it, and how much that is. */
+static void print_filter(const struct screen *s, const struct report *r)
 {
+	const struct profile *p = r->profile;
+	const char *function = r->options->function;
+	char text[FILTER_TEXT_BYTES] = "";
+	char left[TEXT_NUMBER_MAX];
+	char all[TEXT_NUMBER_MAX];
+
+	if (p->filter)
+		filter_text(p->filter, text);
+	if (*text || function)
+		screen_print_line(s, "only %s%s%s%s%s: %s of %s samples", text,
+				  *text && function ? ", " : "", function ? "stacks with '" : "",
+				  function ? function : "", function ? "'" : "",
+				  text_count(left, p->all.count),
+				  text_count(all, p->all.count + p->left_out));
+}
+
+void report_print_head(const struct screen *s, const struct report *r)
+{
+	const struct profile *p = r->profile;
 	const Profiler__Header *h = profile_header(p);
 	char ledger[LEDGER_TEXT_MAX];
 
 	print_origin(s, p);
+	print_filter(s, r);
 	for (uint32_t i = 0; i < h->n_event; i++) {
 		if (!h->event[i]->leader)
 			print_event(s, p, i);
@@ -178,6 +200,7 @@ void report_print_head(const struct screen *s, const struct profile *p)
 		if (!h->event[i]->leader)
 			print_trouble(s, p, i);
 	print_rate_limit(s, p);
-	screen_print_line(s, "ledger: %s", ledger_text(p, PROFILE_ALL_EVENTS, ledger));
+	screen_print_line(s, "ledger%s: %s", p->left_out ? " of the whole recording" : "",
+			  ledger_text(p, PROFILE_ALL_EVENTS, ledger));
 	print_doubts(s, p);
 }

@@ -340,9 +340,29 @@ static void print_damage(const struct reader_damage *d)
 	       d->truncated_bytes);
 }
 
-void report_print_json(const struct report *r)
+/* What the user wanted of the stream; null: all of it. */
+static void print_filter(const struct report *r)
+{
+	const struct profile *p = r->profile;
+	char text[FILTER_TEXT_BYTES] = "";
+
+	if (p->filter)
+		filter_text(p->filter, text);
+	fputs("  \"filter\": ", stdout);
+	if (!*text && !r->options->function) {
+		fputs("null,\n", stdout);
+		return;
+	}
+	putchar('{');
+	json_text("samples_of", text);
+	json_text("function", r->options->function ? r->options->function : "");
+	printf("\"left_out\": %" PRIu64 "},\n", p->left_out);
+}
+
+int report_print_json(const struct report *r)
 {
 	const Profiler__Header *h = profile_header(r->profile);
+	int err = 0;
 
 	printf("{\n  \"samples\": %" PRIu64 ",\n  \"weight\": %" PRIu64 ",\n  ", r->shown.count,
 	       r->shown.weight);
@@ -356,12 +376,18 @@ void report_print_json(const struct report *r)
 	       profile_duration_ns(r->profile));
 	print_strings("command", h->command, h->n_command);
 	print_strings("notices", h->notice, h->n_notice);
+	print_filter(r);
 	print_events(r);
 	report_json_groups(r);
 	print_ledger(r);
 	print_functions(r);
 	print_groups(r);
 	print_unknowns(r);
+	if (r->options->tree)
+		err = report_json_tree(r);
+	if (!err && r->options->peek)
+		err = report_json_peek(r);
 	print_damage(profile_damage(r->profile));
 	puts("}");
+	return err;
 }

@@ -242,7 +242,7 @@ void report_print_stats(const struct report *r)
 	const struct screen s = screen_find();
 	const Profiler__Ledger *ledger = profile_ledger(r->profile);
 
-	report_print_head(&s, r->profile);
+	report_print_head(&s, r);
 	if (!ledger)
 		return;
 	putchar('\n');

@@ -36,7 +36,7 @@ double report_share(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0;
 }
 
-static const char *unit(const struct report *r)
+const char *report_unit(const struct report *r)
 {
 	const Profiler__Header *h = profile_header(r->profile);
 
@@ -139,7 +139,7 @@ static void print_function(const struct screen *s, const struct report *r,
 	printf(" %5.2f %6.2f%%", error_points(r, line),
 	       100 * report_share(line->total.weight, r->shown.weight));
 	if (look->weight)
-		printf(" %10s", text_weight(weight, line->self.weight, unit(r)));
+		printf(" %10s", text_weight(weight, line->self.weight, report_unit(r)));
 	report_print_metrics(&look->metrics, &line->sums);
 	fputs("  ", stdout);
 	screen_print_cut(file, look->where);
@@ -175,7 +175,7 @@ static void print_functions(const struct screen *s, const struct report *r)
 	report_print_metric_legend(s, &look.metrics);
 	if (look.weight)
 		snprintf(heading + used, sizeof(heading) - used, "  %9s",
-			 !strcmp(unit(r), "nanoseconds") ? "self time" : "self");
+			 !strcmp(report_unit(r), "nanoseconds") ? "self time" : "self");
 	report_metric_heading(&look.metrics, heading);
 	used = strlen(heading);
 	snprintf(heading + used, sizeof(heading) - used, "  %-*s  function", (int)look.where,
@@ -269,7 +269,7 @@ static void print_group(const struct screen *s, const struct report *r,
 
 	screen_print_share(s, report_share(line->self.weight, r->shown.weight));
 	printf(" %5.2f %10s", error_points(r, line),
-	       text_weight(weight, line->self.weight, unit(r)));
+	       text_weight(weight, line->self.weight, report_unit(r)));
 	report_print_metrics(metrics, &line->sums);
 	fputs("  ", stdout);
 	if (r->group_by == REPORT_BY_CPU && group)
@@ -299,7 +299,7 @@ static void print_groups(const struct screen *s, const struct report *r, uint32_
 	if (r->options->by != REPORT_BY_DEFAULT)
 		report_print_metric_legend(s, &metrics);
 	snprintf(heading, sizeof(heading), "  share     ± %10s",
-		 !strcmp(unit(r), "nanoseconds") ? "time" : "weight");
+		 !strcmp(report_unit(r), "nanoseconds") ? "time" : "weight");
 	report_metric_heading(&metrics, heading);
 	used = strlen(heading);
 	snprintf(heading + used, sizeof(heading) - used, "  %*s%s%s", look->number ? 10 : 0,
@@ -327,32 +327,43 @@ static void print_events(const struct screen *s, const struct report *r)
 		       profile_event_name(p, i, name));
 }
 
-void report_print_text(const struct report *r)
+static int print_tables(const struct screen *s, const struct report *r)
+{
+	const enum report_by by = r->options->by;
+
+	if (r->options->tree)
+		return report_print_tree(s, r);
+	if (r->options->peek)
+		return report_print_peek(s, r);
+	if (by <= REPORT_BY_FUNCTION)
+		print_functions(s, r);
+	if (by == REPORT_BY_DEFAULT)
+		putchar('\n');
+	if (by != REPORT_BY_FUNCTION)
+		print_groups(s, r, by == REPORT_BY_DEFAULT ? ROWS_SECONDARY : ROWS_DEFAULT);
+	return 0;
+}
+
+int report_print_text(const struct report *r)
 {
 	struct screen s = screen_find();
-	const enum report_by by = r->options->by;
 	char name[EVENT_NAME_MAX];
 
 	if (r->options->wide)
 		s.columns = 0;
 
-	report_print_head(&s, r->profile);
+	report_print_head(&s, r);
 	putchar('\n');
-	if (by == REPORT_BY_EVENT) {
+	if (r->options->by == REPORT_BY_EVENT) {
 		print_events(&s, r);
-		return;
+		return 0;
 	}
 	if (!r->shown.count) {
 		puts("no samples");
-		return;
+		return 0;
 	}
 	if (profile_header(r->profile)->n_event > 1)
 		screen_print_line(&s, "%s (--event NAME shows another):",
 				  profile_event_name(r->profile, r->event, name));
-	if (by <= REPORT_BY_FUNCTION)
-		print_functions(&s, r);
-	if (by == REPORT_BY_DEFAULT)
-		putchar('\n');
-	if (by != REPORT_BY_FUNCTION)
-		print_groups(&s, r, by == REPORT_BY_DEFAULT ? ROWS_SECONDARY : ROWS_DEFAULT);
+	return print_tables(&s, r);
 }

@@ -451,6 +451,33 @@ Test(jail, killed_for_being_late)
 	cr_assert(zero(int, send_file(1, c_library(), &answer)));
 }
 
+static void *go_on_after_a_while(void *pid)
+{
+	usleep(JAIL_DEADLINE_MS * 1400);
+	kill(*(pid_t *)pid, SIGCONT);
+	return NULL;
+}
+
+/* Who is late for want of CPU time is waited for longer the next time. */
+Test(jail, patience_on_a_busy_machine)
+{
+	struct jail_file_answer answer;
+	struct jail_page page;
+	pthread_t thread;
+	pid_t pid;
+
+	cr_assert(zero(int, send_file(1, c_library(), &answer)));
+	cr_assert(zero(int, kill((pid_t)jail_pid(jail), SIGSTOP)));
+	cr_assert(eq(int, jail_page(jail, 1, 0, &page), -ETIMEDOUT));
+	let_it_start_again();
+	cr_assert(zero(int, send_file(1, c_library(), &answer)));
+	pid = (pid_t)jail_pid(jail);
+	cr_assert(zero(int, kill(pid, SIGSTOP)));
+	cr_assert(zero(int, pthread_create(&thread, NULL, go_on_after_a_while, &pid)));
+	cr_assert(zero(int, jail_page(jail, 1, 2, &page)));
+	pthread_join(thread, NULL);
+}
+
 static void *kill_after_a_while(void *pid)
 {
 	usleep(50000);

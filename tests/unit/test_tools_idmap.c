@@ -57,6 +57,36 @@ Test(tools_idmap, ids_follow_first_appearance)
 	cr_assert(eq(u32, idmap_find(&m, &(struct entry){ 0 }), 0));
 }
 
+/* As a reader of many samples does it: hashed before others are added, and perhaps in between. */
+Test(tools_idmap, a_hash_that_is_known_finds_the_same)
+{
+	struct entry key[64];
+	uint32_t hash[64];
+	struct idmap m;
+
+	idmap_init(&m, sizeof(struct entry), 2 * sizeof(uint64_t));
+	idmap_want_slot(&m, 1);
+	idmap_want_entry(&m, 1);
+	for (uint32_t round = 0; round < 200; round++) {
+		for (uint32_t i = 0; i < 64; i++) {
+			key[i] = key_of(round * 32 + i); /* half of them are there already */
+			hash[i] = idmap_hash(&m, &key[i]);
+			idmap_want_slot(&m, hash[i]);
+		}
+		for (uint32_t i = 0; i < 64; i++)
+			idmap_want_entry(&m, hash[i]);
+		for (uint32_t i = 0; i < 64; i++) {
+			int is_new = round ? i >= 32 : 1;
+			uint32_t id = 0;
+
+			cr_assert(eq(int, idmap_get_hashed(&m, &key[i], hash[i], &id), is_new));
+			cr_assert(eq(u32, id, round * 32 + i + 1));
+			cr_assert(eq(u32, idmap_find(&m, &key[i]), id));
+		}
+	}
+	idmap_release(&m);
+}
+
 Test(tools_idmap, strings_are_kept_once)
 {
 	struct strtab t = { 0 };
