@@ -96,8 +96,9 @@ test-long: deps-test
 
 test-vm: deps-test
 	$(call install_packages,$(PACKAGES_VM))
-	@$(MAKE) --no-print-directory build arm64
-	@tests/vm/run $(VM)
+	@tests/run build
+	@$(MAKE) --no-print-directory arm64
+	@tests/vm/run $(GUESTS)
 
 fuzz: deps-test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz

@@ -17,15 +17,19 @@ def annotate(env, path, *words):
     text = env.run("callgrind_annotate", "--threshold=100", "--auto=no", "--show-percs=no",
                    *words, path).stdout
     events = re.search(r"^Events shown: +(.*)$", text, re.M).group(1).split()
-    rows = {}
+    rows, places = {}, set()
     for line in text.splitlines():
         match = re.match(r"^ *((?:[\d,]+ +)+)(.+)$", line)
         if match:
             numbers = [int(word.replace(",", "")) for word in match.group(1).split()]
             equal(len(numbers), len(events), f"columns of {line!r}")
             name = re.sub(r" +\[.*?\]+$", "", match.group(2).split(":", 1)[-1])
-            check(name not in rows, f"{name} is there twice")
-            rows[name] = dict(zip(events, numbers))
+            check(match.group(2) not in places, f"{match.group(2)} is there twice")
+            places.add(match.group(2))
+            # Functions of one name may be of several files: clock_gettime of libc and of the vDSO.
+            row = rows.setdefault(name, dict.fromkeys(events, 0))
+            for event, number in zip(events, numbers):
+                row[event] += number
     return rows.pop("PROGRAM TOTALS"), rows
 
 
