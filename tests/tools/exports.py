@@ -39,9 +39,12 @@ def label(function):
 
 
 def functions(env, stream, event, *words):
-    """Self and total weight of an event, by function."""
-    report = env.json("report", "-e", event, *words, stream)
-    return {label(f): (f["self_weight"], f["total_weight"]) for f in report["functions"]}
+    """Self and total weight of an event, by name: of all functions that have it, in several files."""
+    sums = {}
+    for f in env.json("report", "-e", event, *words, stream)["functions"]:
+        own, total = sums.get(label(f), (0, 0))
+        sums[label(f)] = own + f["self_weight"], total + f["total_weight"]
+    return sums
 
 
 def each(env, *kinds):
