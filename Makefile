@@ -16,7 +16,7 @@ PACKAGES_BENCH = linux-perf bpftrace python3 perl sqlite3 nginx-light wrk redis-
 	nodejs xz-utils git elfutils openjdk-17-dbg openjdk-17-jre-headless
 PACKAGES_TIDY = clang-tidy
 PACKAGES_ARM64 = gcc-aarch64-linux-gnu g++-aarch64-linux-gnu
-PACKAGES_VM = qemu-system-x86 qemu-system-arm e2fsprogs
+PACKAGES_VM = e2fsprogs
 
 # The libraries again, for arm64; they are unpacked in a folder, not installed.
 SYSROOT_ARM64 = $(filter lib%-dev zlib%-dev,$(PACKAGES)) libcriterion-dev

@@ -171,7 +171,7 @@ class Env:
                   "the recorder to start")
 
     @staticmethod
-    def wait(condition, what, timeout=10.0):
+    def wait(condition, what, timeout=30.0):
         end = time.monotonic() + timeout
         while not condition():
             check(time.monotonic() < end, f"waited {timeout} s for {what}")

@@ -26,6 +26,8 @@
 #include "profiler/jail.h"
 #include "profiler/openfile.h"
 
+#define SLOW_START_S 0.02 /* ten times what it takes, and a third of what it takes under QEMU */
+
 static struct jail *jail;
 static char dir[64];
 
@@ -61,6 +63,35 @@ static void let_it_start_again(void)
 	usleep(2 * 1000000 / JAIL_STARTS_PER_S + 5 * JAIL_DEADLINE_MS * 1000);
 }
 
+/* How long it takes at best to start the jail's program, which by hand ends at once. */
+static double start_s(void)
+{
+	char command[1024];
+	double best = 1, begin;
+
+	snprintf(command, sizeof(command), "%s >/dev/null 2>&1 3<&-", JAIL_PROGRAM);
+	for (int i = 0; i < 3; i++) {
+		begin = now_s();
+		if (system(command) < 0)
+			return 0;
+		if (now_s() - begin < best)
+			best = now_s() - begin;
+	}
+	return best;
+}
+
+/*
+ * For what a request says that has to be in time. On a machine that needs tens of milliseconds to
+ * start a program, an emulated one, nothing is.
+ */
+static int in_time(int err)
+{
+	if (err == -ETIMEDOUT && start_s() > SLOW_START_S)
+		cr_skip_test(
+			"this machine is too slow for the jail's deadlines, as emulated ones are");
+	return err;
+}
+
 static int send_file(uint32_t id, const char *path, struct jail_file_answer *ret)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
@@ -68,7 +99,7 @@ static int send_file(uint32_t id, const char *path, struct jail_file_answer *ret
 	cr_assert(ge(int, fd, 0), "%s", path);
 	err = jail_file(jail, id, fd, ret);
 	close(fd);
-	return err;
+	return in_time(err);
 }
 
 /* The C library that this test runs with. */
@@ -124,7 +155,7 @@ Test(jail, pages_are_those_of_the_compiler)
 		cr_assert(zero(int, memcmp(answer.build_id, elf.build_id, elf.build_id_size)));
 		for (uint32_t i = 0; i <= elf.size >> UNWIND_PAGE_SHIFT; i++) {
 			cr_assert(zero(int, table_compile(&cfi, i, &expected)));
-			cr_assert(zero(int, jail_page(jail, 7, i, &page)));
+			cr_assert(zero(int, in_time(jail_page(jail, 7, i, &page))));
 			cr_assert(eq(u32, page.row_count, expected.row_count));
 			if (!page.row_count)
 				continue;
@@ -154,7 +185,7 @@ Test(jail, pages_of_the_vdso)
 	if (fd == -ENOENT)
 		return;
 	cr_assert(ge(int, fd, 0));
-	cr_assert(zero(int, jail_file(jail, 1, fd, &answer)));
+	cr_assert(zero(int, in_time(jail_file(jail, 1, fd, &answer))));
 	cr_assert(eq(int, answer.kind, JAIL_KIND_TABLES));
 	cr_assert(gt(int, answer.build_id_size, 0));
 	cr_assert(zero(int, jail_page(jail, 1, 0, &page)));
@@ -385,9 +416,9 @@ Test(jail, file_without_end)
 	make_hang_file(path, 2);
 	cr_assert(zero(int, send_file(1, path, &answer)));
 	start = now_s();
-	err = jail_page(jail, 1, 1, &page);
+	err = in_time(jail_page(jail, 1, 1, &page));
 	cr_assert(err == 0 || err == -ENOEXEC, "%d", err);
-	cr_assert(zero(int, jail_walk(jail, &walk, &chain)));
+	cr_assert(zero(int, in_time(jail_walk(jail, &walk, &chain))));
 	cr_assert(eq(int, chain.end, JAIL_END_BAD));
 	cr_assert(eq(u32, chain.count, 1));
 	cr_assert(lt(dbl, now_s() - start, 2 * JAIL_DEADLINE_MS / 1e3));
@@ -413,15 +444,17 @@ Test(jail, killed_while_idle)
 {
 	struct jail_file_answer answer;
 	struct jail_page page;
+	siginfo_t dead;
 
 	cr_assert(zero(int, send_file(1, c_library(), &answer)));
 	for (uint64_t i = 1; i <= 3; i++) {
 		let_it_start_again();
 		cr_assert(zero(int, kill((pid_t)jail_pid(jail), SIGKILL)));
-		usleep(10000);
-		cr_assert(eq(int, jail_page(jail, 1, 0, &page), -ENOENT));
+		/* dead, and still the jail's client's to reap */
+		cr_assert(zero(int, waitid(P_PID, jail_pid(jail), &dead, WEXITED | WNOWAIT)));
+		cr_assert(eq(int, in_time(jail_page(jail, 1, 0, &page)), -ENOENT));
 		cr_assert(zero(int, send_file(1, c_library(), &answer)));
-		cr_assert(zero(int, jail_page(jail, 1, 2, &page)));
+		cr_assert(zero(int, in_time(jail_page(jail, 1, 2, &page))));
 		cr_assert(eq(u64, jail_stats(jail).deaths, i));
 		cr_assert(eq(u64, jail_stats(jail).starts, i + 1));
 	}

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -86,6 +87,14 @@ static const struct sysfs_entry unknown[] = {
 	{ "/cpu/events/topdown.frobs", "event=0x01,metric=5\n" },
 	{ NULL, NULL },
 };
+
+/* libpfm4 is to know the generic events only, and none of the CPU that runs this. */
+static void forget_this_cpu(void)
+{
+	setenv("LIBPFM_FORCE_PMU", "perf", 1);
+}
+
+TestSuite(pmu_hybrid, .init = forget_this_cpu);
 
 /* One event: name<leader type:config cpus */
 static void describe(const struct event_spec *spec, char *ret, size_t ret_bytes)

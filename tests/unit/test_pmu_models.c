@@ -141,7 +141,7 @@ Test(pmu_models, cortex_a57)
 	static const struct model_event events[] = {
 		{ "CPU_CYCLES", 0x11, 0 },
 		{ "INST_RETIRED", 0x08, 0 },
-		{ "BR_MIS_PRED", 0x10, 0 },
+		{ "BRANCH_MISPRED", 0x10, 0 },
 	};
 
 	expect_model("arm_ac57", events, COUNT(events));

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""guestdisk.py - what a guest boots from: kernels and roots, made of Debian packages and kept.
+"""guestdisk.py - QEMU, and what a guest boots from: kernels and roots; all of Debian packages.
 
 A kernel is the one file that boots. Debian's cloud flavour is taken, the smallest, in which all is
 built in that a guest needs: NVMe, ext4, BPF, perf events and BTF. A root is a disk with bookworm's
-packages, unpacked and nothing more: no script of theirs ever ran in it. Both lie in build/vm, or in
-$PROFILER_VM_CACHE, and are made once; remove the folder to have newer ones. Whatever is made is
+packages, unpacked and nothing more: no script of theirs ever ran in it. QEMU is trixie's, unpacked
+too, whatever the machine has: up to 8.0 it may go on running code for ever that a kernel has
+patched meanwhile (see machine.py). All lie in build/vm, or in $PROFILER_VM_CACHE, and are made once;
+remove the folder to have newer ones. Whatever is made is
 complete or not there: it is made under another name and renamed.
 
 Where packages come from is cmake/debian's matter.
 """
 import functools
+import glob
 import hashlib
 import os
 import re
@@ -32,6 +35,9 @@ ROOT_SUITE = "bookworm"
 ROOT_PACKAGES = ("dash coreutils util-linux mount procps kmod tar grep usr-is-merged python3 "
                  "binutils protobuf-compiler libbpf1 libelf1 libdw1 libpfm4 libunwind8 "
                  "libprotobuf-c1 zlib1g liblzma5 libstdc++6 libncursesw6").split()
+
+QEMU_SUITE = "trixie"
+QEMU_PACKAGES = ("qemu-system-x86", "qemu-system-arm")
 
 # The root is found by the signature of its disk: from 6.12 on NVMe disks are numbered in any order.
 DISK_SIGNATURE = 0x70726f66
@@ -137,6 +143,21 @@ class building:
                 os.rename(made, self.path)
         finally:
             shutil.rmtree(self.new, ignore_errors=True)
+
+
+def qemu(program):
+    """The beginning of a command line that runs one of QEMU's programs, with its own libraries."""
+    folder = os.path.join(CACHE, f"qemu-{QEMU_SUITE}")
+    if not os.path.isdir(folder):
+        host = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
+                              check=True).stdout.strip()
+        debs = debian("closure", QEMU_SUITE, host, *QEMU_PACKAGES)
+        with building(folder) as new:
+            debian("unpack", new, *debs)
+    loader = glob.glob(os.path.join(folder, "usr/lib/*-linux-gnu/ld-linux*.so.*"))[0]
+    roms = [os.path.join(folder, "usr/share", name) for name in ("qemu", "seabios")]
+    return [loader, "--library-path", os.path.dirname(loader),
+            os.path.join(folder, "usr/bin", program), "-L", roms[0], "-L", roms[1]]
 
 
 @functools.lru_cache(maxsize=None)

@@ -6,9 +6,12 @@ arm64 runs on x86 with a PMU that overflows. A guest has two disks and a serial 
 The first disk is the root, thrown away afterwards; the second carries an archive in and one out.
 See guest-init for the other end.
 
-A guest that does not come up, or that the emulator breaks, is started again: QEMU 7.2 may run code
-that the kernel has just patched as it was before, and the guest then dies of a breakpoint (int3)
-that is not there any more.
+What runs in a guest may hang it, and an emulator may too. QEMU up to 8.0 could: with a thread for
+each CPU, one CPU may translate code while another patches it (jump labels, which each recording
+switches), and what it translated, a breakpoint of the patching, stays. 5.10 then returns from that
+breakpoint to itself, for ever, and later kernels die of it. So QEMU is a newer one (guestdisk.py);
+and a guest that hangs all the same is ended as soon as that is seen, and started again once. Who
+calls is told, for it may have been what ran in it.
 """
 import collections
 import os
@@ -23,32 +26,37 @@ import time
 import guestdisk
 from guestdisk import LabError
 
-TRIES = 3
+TRIES = 3           # to come up
+HANGS = 2           # the second hang of a guest is its result
 BOOT_LIMIT_S = 60   # of some five seconds, on a machine that does other things
 TIMED_OUT = 124
+LOCKUP = re.compile(r"BUG: soft lockup - .*")
+OF_KERNEL = re.compile(r"\[ *\d+\.\d+\]")
+# Why a guest was ended.
+NOT_UP, LATE, HUNG = "not up", "late", "hung"
 DATA_MIB = 256
 
 # What a machine is like. icount is N of "one instruction takes 2^N ns of the guest's time": one
-# thread emulates all CPUs then, and arm64's PMU counts instructions.
+# thread emulates all CPUs then, and arm64's PMU counts instructions. A guest whose command prints
+# nothing for silent_s hangs, unless that is None.
 Spec = collections.namedtuple("Spec", "arch suite cpu cpus memory_mib icount append limit_s "
-                              "verbose", defaults=(None, 2, 1024, None, "", 300, False))
-Result = collections.namedtuple("Result", "status seconds boot_s tries")
+                              "silent_s verbose",
+                              defaults=(None, 2, 1024, None, "", 300, None, False))
+Result = collections.namedtuple("Result", "status seconds boot_s tries hangs")
 
 QEMU = {
-    # tsc=reliable: else old kernels distrust an emulated time stamp counter and take the slow HPET
-    "amd64": ("qemu-system-x86_64", "qemu-system-x86", "q35", "max", "console=ttyS0 tsc=reliable"),
+    # tsc=reliable: else old kernels distrust an emulated time stamp counter and take the slow HPET;
+    # no_timer_check: else a slow start is taken for a board whose timer is not connected
+    "amd64": ("qemu-system-x86_64", "q35", "max", "console=ttyS0 tsc=reliable no_timer_check"),
     # neoverse-n1 has a PMU that libpfm4 knows
-    "arm64": ("qemu-system-aarch64", "qemu-system-arm", "virt,gic-version=3", "neoverse-n1",
-              "console=ttyAMA0"),
+    "arm64": ("qemu-system-aarch64", "virt,gic-version=3", "neoverse-n1", "console=ttyAMA0"),
 }
 APPEND = (f"root=PARTUUID={guestdisk.DISK_SIGNATURE:08x}-01 rw rootwait quiet panic=-1 nokaslr "
           "mitigations=off init=/usr/sbin/guest-init")
 
 
 def command_line(spec, data):
-    program, package, machine, cpu, append = QEMU[spec.arch]
-    if not shutil.which(program):
-        raise LabError(f"{program} is missing: install {package}")
+    program, machine, cpu, append = QEMU[spec.arch]
     drives = []
     for name, path, options in (("root", guestdisk.root_disk(spec.arch), "snapshot=on"),
                                 ("data", data, "cache=unsafe")):
@@ -61,7 +69,7 @@ def command_line(spec, data):
     if spec.icount is not None:
         accel, icount = "tcg,thread=single", ["-icount", f"shift={spec.icount}"]
     # -no-reboot with panic=-1: a guest that panics ends
-    return [program, "-M", machine, "-cpu", spec.cpu or cpu, "-accel", accel, *icount,
+    return [*guestdisk.qemu(program), "-M", machine, "-cpu", spec.cpu or cpu, "-accel", accel, *icount,
             "-smp", str(spec.cpus), "-m", str(spec.memory_mib), "-nodefaults", "-no-user-config",
             "-display", "none", "-nic", "none", "-no-reboot", "-serial", "stdio", *drives,
             "-kernel", guestdisk.kernel(spec.arch, spec.suite), "-append", append]
@@ -104,59 +112,81 @@ class Console:
 
     def __init__(self, child, show):
         self.child, self.show = child, show
-        self.begin, self.boot_s, self.broken, self.rest = time.monotonic(), None, False, b""
+        self.begin = self.heard = time.monotonic()
+        self.boot_s, self.lockup, self.rest = None, None, b""
 
     def line(self, text):
         if text.startswith("guest: up"):
             self.boot_s = time.monotonic() - self.begin
-        elif re.search(r"Oops: int3|int3: 0000", text):
-            self.broken = True
+        lockup = LOCKUP.search(text)
+        if lockup:
+            self.lockup = self.lockup or lockup[0]
+        elif not OF_KERNEL.match(text):
+            self.heard = time.monotonic()
         self.show(text)
 
-    def follow(self, limit_s):
-        """Until the guest ends; False when it had to be ended."""
-        while True:
-            passed = time.monotonic() - self.begin
-            limit = limit_s if self.boot_s is not None else min(limit_s, BOOT_LIMIT_S)
-            left = limit - passed
+    def deadline(self, spec):
+        """When the guest is to be ended, and why."""
+        ends = [(self.begin + spec.limit_s, LATE)]
+        if self.boot_s is None:
+            ends.append((self.begin + BOOT_LIMIT_S, NOT_UP))
+        elif spec.silent_s:
+            ends.append((self.heard + spec.silent_s, HUNG))
+        return min(ends)
+
+    def follow(self, spec):
+        """Until the guest ends, or has to be ended; why, None if it did so itself."""
+        while not self.lockup:
+            when, why = self.deadline(spec)
+            left = when - time.monotonic()
             if left <= 0:
-                self.child.kill()
-                return False
+                return why
             if not select.select([self.child.stdout], [], [], left)[0]:
                 continue
             data = os.read(self.child.stdout.fileno(), 65536)
             if not data:
-                return True
+                return None
             *lines, self.rest = (self.rest + data).split(b"\n")
             for x in lines:
                 self.line(x.decode("utf-8", "replace").replace("\r", ""))
+        return HUNG
+
+
+def boot(spec, files, command, out, show):
+    """One try: (console, why the guest was ended, the command's status)."""
+    with tempfile.TemporaryDirectory(prefix="profiler-vm-") as work:
+        data = os.path.join(work, "data")
+        pack(data, files, command)
+        with subprocess.Popen(command_line(spec, data), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+            console = Console(child, show)
+            try:
+                why = console.follow(spec)
+            finally:
+                child.kill()
+        return console, why, None if why else unpack(data, out)
 
 
 def run(spec, files, command, out=None, show=print):
     """
     Boots spec and runs a shell command in a folder that holds files, a list of (path here, name
     there). What the command leaves in out/ is copied into the folder out. Lines of the guest's
-    console go to show(). Raises LabError if the guest did not bring back a result.
+    console go to show(), and one that begins with "machine:" before another try. Raises LabError
+    if the guest did not bring back a result.
     """
-    begin = time.monotonic()
+    begin, hangs = time.monotonic(), []
     for attempt in range(1, TRIES + 1):
-        with tempfile.TemporaryDirectory(prefix="profiler-vm-") as work:
-            data = os.path.join(work, "data")
-            pack(data, files, command)
-            with subprocess.Popen(command_line(spec, data), stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
-                console = Console(child, show)
-                try:
-                    ended = console.follow(spec.limit_s)
-                finally:
-                    child.kill()
-            if console.boot_s is not None and not ended:
-                return Result(TIMED_OUT, time.monotonic() - begin, console.boot_s, attempt)
-            status = unpack(data, out)
-            if status is not None:
-                return Result(status, time.monotonic() - begin, console.boot_s, attempt)
-        if console.boot_s is not None and not console.broken:
+        console, why, status = boot(spec, files, command, out, show)
+        if status is not None or why == LATE and console.boot_s is not None:
+            return Result(TIMED_OUT if why else status, time.monotonic() - begin, console.boot_s,
+                          attempt, hangs)
+        if why == HUNG:
+            hangs.append(console.lockup or f"nothing printed for {spec.silent_s} s")
+            if len(hangs) == HANGS:
+                raise LabError(f"the guest hung, {HANGS} times: {'; '.join(hangs)}")
+            show(f"machine: the guest hung: {hangs[-1]}; it is started again")
+        elif console.boot_s is not None:
             raise LabError("the guest died before the command came to its end")
-        show(f"machine: the guest {'broke' if console.broken else 'did not come up'}; "
-             f"try {attempt} of {TRIES}")
+        else:
+            show(f"machine: the guest did not come up; try {attempt} of {TRIES}")
     raise LabError(f"the guest did not come up in {TRIES} tries")
