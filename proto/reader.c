@@ -22,7 +22,7 @@
 
 #include "proto/packet.h"
 #include "proto/region.h"
-#include "proto/unpack.h"
+#include "proto/unpack_packet.h"
 
 /* Read at most this much at once: large enough for few system calls, small enough for the cache. */
 #define READ_SIZE ((size_t)256 << 10)

@@ -11,9 +11,9 @@
 #include <zlib.h>
 
 #include "bench/micro/harness.h"
+#include "bench/micro/sample_mix.h"
 #include "bench/micro/scan.h"
 #include "proto/crc32c.h"
-#include "tests/unit/random.h"
 
 #define PACKET_BYTES (64u << 10)
 #define OP_BYTES     1024
@@ -26,7 +26,7 @@ static int make_packet(void **ret_state)
 	if (!packet)
 		return -ENOMEM;
 	for (size_t i = 0; i < PACKET_BYTES; i += sizeof(word)) {
-		word = next_random(&random);
+		word = mix_random(&random);
 		memcpy(packet + i, &word, sizeof(word));
 	}
 	if (crc32c(0, packet, PACKET_BYTES) != crc32c_by_table(0, packet, PACKET_BYTES) ||

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "bench/micro/harness.h"
+#include "bench/micro/sample_mix.h"
 #include "profiler/name_list.h"
-#include "tests/unit/random.h"
 #include "tools/stretches.h"
 
 #define PLACES	  4096
@@ -134,10 +134,10 @@ static void make_addresses(struct names *n)
 	uint64_t random = 1;
 
 	for (uint32_t i = 0; i < PLACES; i++) {
-		const struct name_stretch *f = &n->function[random_below(&random, n->functions)];
+		const struct name_stretch *f = &n->function[mix_below(&random, n->functions)];
 
 		n->start[i] = f->start;
-		n->place[i] = f->start + random_below(&random, (uint32_t)(f->end - f->start));
+		n->place[i] = f->start + mix_below(&random, (uint32_t)(f->end - f->start));
 	}
 }
 

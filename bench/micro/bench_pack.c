@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "bench/micro/harness.h"
+#include "bench/micro/sample_mix.h"
 #include "profiler/column.h"
 #include "stream.pb-c.h"
-#include "tests/unit/random.h"
 
 #define VALUES	   4096
 #define COLUMN_MAX (VALUES * 5 + 16)
@@ -94,7 +94,7 @@ static void fill(uint32_t *value)
 	uint64_t random = 1;
 
 	for (uint32_t i = 0; i < VALUES; i++)
-		value[i] = random_below(&random, 1u << bits[random_below(&random, 16)]);
+		value[i] = mix_below(&random, 1u << bits[mix_below(&random, 16)]);
 }
 
 static int make_pack(void **ret_state)

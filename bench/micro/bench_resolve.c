@@ -19,7 +19,6 @@
 #include "profiler/resolve.h"
 #include "profiler/sideband.h"
 #include "profiler/stacks.h"
-#include "tests/unit/random.h"
 
 #define PROCESSES     40
 #define MAPPINGS      40       /* of each */
@@ -152,11 +151,11 @@ static void make_addresses(struct places *p)
 	uint64_t random = 1;
 
 	for (uint32_t i = 0; i < ADDRESSES; i++) {
-		uint32_t mapping = random_below(&random, random_below(&random, 2) ? MAPPINGS : 4);
+		uint32_t mapping = mix_below(&random, mix_below(&random, 2) ? MAPPINGS : 4);
 
-		p->place[i].process = random_below(&random, PROCESSES);
+		p->place[i].process = mix_below(&random, PROCESSES);
 		p->place[i].address = mapping_start(p->place[i].process, mapping) + 1 +
-				      random_below(&random, MAPPING_BYTES - 1);
+				      mix_below(&random, MAPPING_BYTES - 1);
 	}
 }
 

@@ -20,7 +20,6 @@
 #include "bench/micro/harness.h"
 #include "jail/snapshot.h"
 #include "tests/bpf/machine.h"
-#include "tests/unit/random.h"
 #include "tests/unwind/capture.h"
 #include "tests/unwind/walk_tables.h"
 

@@ -14,7 +14,6 @@
 #include "profiler/calltree.h"
 #include "profiler/handoff.h"
 #include "proto/packet.h"
-#include "tests/unit/random.h"
 
 #define BEGIN_NS      UINT64_C(1000000000000)
 #define EPOCH_SAMPLES (4000u * MIX_CPUS)
@@ -23,7 +22,7 @@
 /* A number from 1 to @limit, small ones far more often. */
 static uint32_t skewed(uint64_t *random, uint32_t limit)
 {
-	uint64_t r = random_below(random, 1024);
+	uint64_t r = mix_below(random, 1024);
 
 	return 1 + (uint32_t)(r * r * r * limit >> 30);
 }
@@ -33,7 +32,7 @@ void mix_samples(struct stream_sample *ret, uint32_t count)
 	uint64_t random = 1;
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t late_ns = random_below(&random, 2000);
+		uint64_t late_ns = mix_below(&random, 2000);
 
 		ret[i] = (struct stream_sample){
 			.time_ns = BEGIN_NS + i / MIX_CPUS * (uint64_t)MIX_INTERVAL_NS + late_ns,
@@ -42,7 +41,7 @@ void mix_samples(struct stream_sample *ret, uint32_t count)
 			.user_stack = skewed(&random, MIX_STACKS),
 			.weight = MIX_INTERVAL_NS,
 		};
-		if (random_below(&random, 4) == 0) {
+		if (mix_below(&random, 4) == 0) {
 			ret[i].kernel_stack = skewed(&random, MIX_STACKS);
 			ret[i].flags = PROFILER__SAMPLE_FLAG__IN_KERNEL;
 		}
@@ -52,9 +51,9 @@ void mix_samples(struct stream_sample *ret, uint32_t count)
 uint64_t mix_frame(uint32_t stack, uint32_t i)
 {
 	uint64_t branch = i < MIX_DEPTH / 2 ? 0 : i < MIX_SHARED ? 1 + stack / 16 : 1000 + stack;
-	uint64_t state = branch << 8 | i;
+	uint64_t state = branch << 8 | (i + 1);
 
-	return next_random(&state) % (2u << 20) & ~UINT64_C(3);
+	return mix_random(&state) % (2u << 20) & ~UINT64_C(3);
 }
 
 Profiler__Header *mix_header(void)

@@ -23,6 +23,21 @@ struct handoff;
 #define MIX_SHARED	20   /* of them, those that other stacks have too */
 #define MIX_PACKET	2000 /* samples of a quarter of a second, which is when a packet closes */
 
+/** mix_random() - xorshift*, from any state but 0: the same numbers in every run */
+static inline uint64_t mix_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+/** mix_below() - a number from 0 up to, not including, @limit */
+static inline uint32_t mix_below(uint64_t *state, uint32_t limit)
+{
+	return (uint32_t)((mix_random(state) >> 32) * limit >> 32);
+}
+
 /**
  * mix_samples() - @count samples; thread and stacks are numbers from 1 to MIX_THREADS and
  * MIX_STACKS, 0 for none

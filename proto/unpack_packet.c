@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * unpack.c - a packet's message out of its bytes.
+ * unpack_packet.c - a packet's message out of its bytes.
  *
  * Nearly all of a stream is columns of samples, numbers of one or two bytes. Here they are
  * decoded several bytes at a time, with no branch on how long each is: to take them one by one, as
@@ -11,7 +11,7 @@
  * the whole packet from its beginning, and so are headers, definitions, ledgers and the counts of
  * groups.
  */
-#include "proto/unpack.h"
+#include "proto/unpack_packet.h"
 
 #include <endian.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_unpack.c - unpack_packet() and protobuf-c make the same message of the same bytes, whatever
- * they are, and refuse the same.
+ * test_unpack_packet.c - unpack_packet() and protobuf-c make the same message of the same bytes,
+ * whatever they are, and refuse the same.
  *
  * Messages are the same when they pack to the same bytes, unknown fields included.
  */
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/unpack.h"
+#include "proto/unpack_packet.h"
 #include "tests/unit/random.h"
 
 #define PACKED_MAX 65536
@@ -182,7 +182,7 @@ static size_t make_packet(uint64_t *random, uint8_t *to)
 	return pack(&m.packet, to) - 1;
 }
 
-Test(unpack, packets_of_any_content)
+Test(unpack_packet, packets_of_any_content)
 {
 	static uint8_t bytes[PACKED_MAX + 1];
 	uint64_t random = 1;
@@ -191,7 +191,7 @@ Test(unpack, packets_of_any_content)
 		cr_assert(expect_same(bytes + 1, make_packet(&random, bytes)));
 }
 
-Test(unpack, packets_that_are_cut)
+Test(unpack_packet, packets_that_are_cut)
 {
 	static uint8_t bytes[PACKED_MAX + 1];
 	uint64_t random = 2;
@@ -205,7 +205,7 @@ Test(unpack, packets_that_are_cut)
 }
 
 /* The tags and lengths too, so that fields come twice, in pieces, with other types, unknown. */
-Test(unpack, packets_that_are_damaged)
+Test(unpack_packet, packets_that_are_damaged)
 {
 	static uint8_t bytes[PACKED_MAX + 1];
 	uint64_t random = 3;
@@ -230,7 +230,7 @@ Test(unpack, packets_that_are_damaged)
 		cr_assert(eq(int, expect_same(bytes_, sizeof(bytes_)), is_packet)); \
 	} while (0)
 
-Test(unpack, what_the_recorder_never_writes)
+Test(unpack_packet, what_the_recorder_never_writes)
 {
 	EXPECT_SAME(1, 0x3A, 6, 0x3A, 1, 5, 0x3A, 1, 6);    /* a column in two pieces */
 	EXPECT_SAME(1, 0x3A, 4, 0x38, 5, 0x38, 6);	    /* one that is not packed */

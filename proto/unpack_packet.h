@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unpack.h - a packet's message out of its bytes; the columns of samples fast. See unpack.c. */
-#ifndef PROFILER_UNPACK_H
-#define PROFILER_UNPACK_H
+/* unpack_packet.h - a packet's message out of its bytes; the columns of samples fast. See
+ * unpack_packet.c. */
+#ifndef PROFILER_UNPACK_PACKET_H
+#define PROFILER_UNPACK_PACKET_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,4 +19,4 @@
  */
 Profiler__Packet *unpack_packet(ProtobufCAllocator *allocator, const uint8_t *data, size_t bytes);
 
-#endif /* PROFILER_UNPACK_H */
+#endif /* PROFILER_UNPACK_PACKET_H */
