@@ -14,8 +14,6 @@
 #include "bench/micro/harness.h"
 #include "bench/micro/sample_mix.h"
 #include "bpf/event.h"
-#include "profiler/handoff.h"
-#include "proto/packet.h"
 
 #define SAMPLES	     (8 * MIX_PACKET)
 #define OF_CPU	     (MIX_PACKET / MIX_CPUS)
@@ -241,8 +239,8 @@ static bool packs_the_same(struct columns *ours, struct copies *c)
 	put_packet(ours);
 	pack_packet(c);
 	p = handoff_wait(ours->handoff);
-	same = p->content_bytes == c->bytes - before &&
-	       !memcmp(handoff_bytes(p) + PACKET_PREFIX, c->out, p->content_bytes);
+	same = mix_content_bytes(p) == c->bytes - before &&
+	       !memcmp(handoff_bytes(p) + PACKET_PREFIX, c->out, c->bytes - before);
 	handoff_done(ours->handoff, p);
 	return same;
 }

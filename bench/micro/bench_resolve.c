@@ -14,7 +14,6 @@
 
 #include "bench/micro/harness.h"
 #include "bench/micro/sample_mix.h"
-#include "profiler/handoff.h"
 #include "profiler/procmap.h"
 #include "profiler/resolve.h"
 #include "profiler/sideband.h"

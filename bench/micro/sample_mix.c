@@ -12,8 +12,6 @@
 
 #include "bpf/event.h"
 #include "profiler/calltree.h"
-#include "profiler/handoff.h"
-#include "proto/packet.h"
 
 #define BEGIN_NS      UINT64_C(1000000000000)
 #define EPOCH_SAMPLES (4000u * MIX_CPUS)
@@ -93,7 +91,7 @@ uint64_t mix_drain(struct handoff *h)
 
 	while (!handoff_empty(h)) {
 		p = handoff_wait(h);
-		bytes += p->content_bytes;
+		bytes += mix_content_bytes(p);
 		handoff_done(h, p);
 	}
 	return bytes;
@@ -134,7 +132,7 @@ static int collect(struct mix_bytes *m, struct handoff *h, uint64_t *samples)
 	while (!handoff_empty(h)) {
 		struct handoff_packet *p = handoff_wait(h);
 		uint8_t *packet = handoff_bytes(p), *data;
-		size_t bytes = packet_seal(packet, p->content_bytes, m->packets++, *samples);
+		size_t bytes = packet_seal(packet, mix_content_bytes(p), m->packets++, *samples);
 
 		*samples += p->samples;
 		data = realloc(m->data, m->bytes + bytes);

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "profiler/handoff.h"
 #include "profiler/stream.h"
-
-struct handoff;
+#include "proto/packet.h"
 
 #define MIX_CPUS	8
 #define MIX_INTERVAL_NS 1000000
@@ -54,6 +54,12 @@ Profiler__Header *mix_header(void);
  */
 int mix_stream_new(struct stream **ret, struct handoff **ret_handoff)
 	__attribute__((warn_unused_result));
+
+/** mix_content_bytes() - of a packet in a hand-off */
+static inline size_t mix_content_bytes(const struct handoff_packet *p)
+{
+	return p->bytes - PACKET_PREFIX - PACKET_SUFFIX;
+}
 
 /** mix_drain() - takes all packets out of a hand-off; returns their bytes of content */
 uint64_t mix_drain(struct handoff *h);
