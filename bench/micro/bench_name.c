@@ -165,12 +165,13 @@ static uint64_t find_libdw(struct names *n, uint64_t place)
 	return place - offset;
 }
 
+/* Not all of them by libdw: it takes too long. */
 static int check(struct names *n)
 {
 	for (uint32_t i = 0; i < PLACES; i++)
 		if (find_list(n, n->place[i]) != n->start[i] ||
 		    find_stretch(n, n->place[i]) != n->start[i] ||
-		    find_libdw(n, n->place[i]) != n->start[i])
+		    (i % 128 == 0 && find_libdw(n, n->place[i]) != n->start[i]))
 			return -EBADMSG;
 	return 0;
 }
