@@ -23,10 +23,10 @@
 #include "tests/unwind/capture.h"
 #include "tests/unwind/walk_tables.h"
 
-#define TRIES	   200
-#define FRAMES_MIN 16
-#define LOADS_MAX  64
-#define OWN_DEPTH  20
+#define TRIES	  200
+#define FRAMES	  20 /* of the workload while it is where it works */
+#define LOADS_MAX 64
+#define OWN_DEPTH 20
 
 struct chain {
 	uint32_t n;
@@ -104,7 +104,8 @@ static void load_machine(void)
 	machine.period = 1;
 }
 
-/* A whole stack of a running thread; false if there is none to be had. */
+/* The stack of a running thread, whole, and in every run the same functions; false if there is none
+ * to be had. */
 static bool capture_stack(struct chain *ret)
 {
 	static char program[] = DEPTH_PROGRAM, option[] = "-d", seconds[] = "60";
@@ -118,7 +119,7 @@ static bool capture_stack(struct chain *ret)
 		machine.pid = machine.tid = (uint32_t)captured.pid;
 		walk_tables_use(&captured);
 		walk(ret);
-		found = ret->n >= FRAMES_MIN && STACK_END(ret->outcome) == STACK_COMPLETE &&
+		found = ret->n == FRAMES && STACK_END(ret->outcome) == STACK_COMPLETE &&
 			STACK_HOW(ret->outcome) == STACK_BY_TABLE;
 		capture_resume(&captured);
 	}
