@@ -25,7 +25,7 @@
 
 #include "bench/micro/malloc_count.h"
 
-#define WARM_UP_ROUNDS 2
+#define WARM_UP_ROUNDS 3
 
 /* A value is taken again when another thread had the CPU meanwhile, so often at most. */
 #define TRIES_MAX 5
@@ -173,11 +173,15 @@ static void warm_up(struct contender *c, uint64_t value_ns)
 			break;
 		ops = m.wall_ns * 10 < value_ns ? m.ops * 8 : m.ops * 2;
 	}
-	c->ops = m.wall_ns ? m.ops * value_ns / m.wall_ns : m.ops;
-	if (!c->ops)
-		c->ops = 1;
-	for (uint32_t i = 0; i < WARM_UP_ROUNDS && runs(c); i++)
-		measure(c, c->ops, &m);
+	for (uint32_t i = 0; i <= WARM_UP_ROUNDS && runs(c); i++) {
+		/* Again each time: the one before may have been slow only because it was disturbed.
+		 */
+		if (i == 0 || m.wall_ns < value_ns / 2)
+			ops = m.wall_ns ? m.ops * value_ns / m.wall_ns : m.ops;
+		c->ops = ops ? ops : 1;
+		if (i < WARM_UP_ROUNDS)
+			measure(c, c->ops, &m);
+	}
 }
 
 static void check_promise(struct contender *c, const struct measured *m)
