@@ -22,6 +22,7 @@
 
 #include "proto/packet.h"
 #include "proto/region.h"
+#include "proto/unpack_packet.h"
 
 /* Read at most this much at once: large enough for few system calls, small enough for the cache. */
 #define READ_SIZE ((size_t)256 << 10)
@@ -405,7 +406,7 @@ static int accept_packet(struct reader *r, const uint8_t *data, size_t size,
 		return 0;
 	}
 	arena_reset(&r->arena);
-	packet = profiler__packet__unpack(&r->allocator, size - PACKET_FRAME, data + PACKET_FRAME);
+	packet = unpack_packet(&r->allocator, data + PACKET_FRAME, size - PACKET_FRAME);
 	if (packet && packet->header && packet->header->version > STREAM_VERSION) {
 		r->damage.version_too_new = packet->header->version;
 		return -EPROTONOSUPPORT;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_handoff.c - the queue between the drain thread and the writer thread, used by one thread.
- * With two it runs in tests/race/.
+ * test_handoff.c - the queue between the drain thread and the writer thread, mostly used by one
+ * thread. With two it also runs in tests/race/.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "profiler/handoff.h"
-#include "proto/packet.h"
 #include "tests/unit/random.h"
 
 #define QUEUE_BYTES (1u << 14)
@@ -35,12 +35,12 @@ static bool put(uint32_t k, uint32_t rows, uint32_t bytes)
 	if (!p)
 		return false;
 	cr_assert(eq(u32, p->rows, rows));
-	cr_assert(eq(u32, p->content_bytes, bytes));
+	cr_assert(eq(u32, p->bytes, bytes));
 	cr_assert(zero(u32, p->samples));
 	p->samples = k;
 	for (uint32_t i = 0; i < rows; i++)
 		p->row[i] = (struct handoff_row){ (uint16_t)i, (uint16_t)k, k + i };
-	memset(handoff_bytes(p), (int)k, PACKET_PREFIX + bytes + PACKET_SUFFIX);
+	memset(handoff_bytes(p), (int)k, bytes);
 	handoff_commit(handoff, p);
 	return true;
 }
@@ -54,13 +54,13 @@ static void take(uint32_t k, uint32_t rows, uint32_t bytes)
 	cr_assert(p != NULL);
 	cr_assert(eq(u32, p->samples, k));
 	cr_assert(eq(u32, p->rows, rows));
-	cr_assert(eq(u32, p->content_bytes, bytes));
+	cr_assert(eq(u32, p->bytes, bytes));
 	for (uint32_t i = 0; i < rows; i++) {
 		cr_assert(eq(u16, p->row[i].cpu, (uint16_t)i));
 		cr_assert(eq(u32, p->row[i].samples, k + i));
 	}
 	data = handoff_bytes(p);
-	for (uint32_t i = 0; i < PACKET_PREFIX + bytes + PACKET_SUFFIX; i++)
+	for (uint32_t i = 0; i < bytes; i++)
 		cr_assert(eq(u8, data[i], (uint8_t)k));
 	handoff_done(handoff, p);
 }
@@ -126,7 +126,7 @@ Test(handoff, half_of_the_queue_always_fits_an_empty_one)
 Test(handoff, never_more_than_there_is)
 {
 	cr_assert(not(put(1, 0, QUEUE_BYTES)));
-	cr_assert(not(put(1, 0, QUEUE_BYTES - PACKET_PREFIX)));
+	cr_assert(not(put(1, 0, QUEUE_BYTES - 8)));
 	cr_assert(not(put(1, QUEUE_BYTES / sizeof(struct handoff_row), 0)));
 	cr_assert(handoff_empty(handoff));
 	cr_assert(put(1, 0, 10));
@@ -160,4 +160,47 @@ Test(handoff, random_sizes_many_laps)
 	}
 	cr_assert(gt(u64, bytes_taken, 100 * QUEUE_BYTES));
 	cr_assert(gt(u32, refused, 10));
+}
+
+/* Not always equally long. */
+static void dawdle(uint64_t *random)
+{
+	for (volatile uint32_t i = random_below(random, 300); i; i--)
+		;
+}
+
+static void *take_all(void *taken)
+{
+	uint64_t random = 2;
+	struct handoff_packet *p;
+
+	while ((p = handoff_wait(handoff))) {
+		++*(uint32_t *)taken;
+		handoff_done(handoff, p);
+		dawdle(&random);
+	}
+	return NULL;
+}
+
+/*
+ * The consumer is about to fall asleep for every packet, and the packet comes a little earlier or
+ * later each time: should a wake-up be lost, both wait for ever.
+ */
+Test(handoff, a_packet_wakes_a_consumer_that_falls_asleep, .timeout = 60)
+{
+	uint32_t taken = 0;
+	uint64_t random = 1;
+	pthread_t consumer;
+
+	cr_assert(zero(int, pthread_create(&consumer, NULL, take_all, &taken)));
+	for (uint32_t k = 0; k < 50000; k++) {
+		dawdle(&random);
+		cr_assert(put(k, 1, 16));
+		handoff_wake(handoff);
+		while (!handoff_empty(handoff))
+			;
+	}
+	handoff_close(handoff);
+	pthread_join(consumer, NULL);
+	cr_assert(eq(u32, taken, 50000));
 }

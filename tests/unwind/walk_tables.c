@@ -31,11 +31,12 @@ static void give_up(const char *why)
 	exit(1);
 }
 
-/* It is the same in every process. */
+/* It is the same in every process; under valgrind this one has none. */
 static int open_vdso(const struct capture_mapping *m, struct elf_file *elf)
 {
-	return elf_file_open_memory(elf, (const void *)getauxval(AT_SYSINFO_EHDR),
-				    m->end - m->start);
+	const void *vdso = (const void *)getauxval(AT_SYSINFO_EHDR);
+
+	return vdso ? elf_file_open_memory(elf, vdso, m->end - m->start) : -1;
 }
 
 /* The file as it is mapped, whatever its path leads to by now. */
