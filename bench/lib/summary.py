@@ -68,6 +68,23 @@ def ratio(ours, theirs):
     return (median(ratios), *interval(by_process(ratios, ours)))
 
 
+def student(t, freedom):
+    """The chance of a t so far from 0 on either side; freedom is a whole number (finite sums)."""
+    angle = math.atan(abs(t) / math.sqrt(freedom))
+    square = math.cos(angle) ** 2
+    if freedom % 2 == 0:
+        term = inside = 1.0
+        for k in range(1, freedom // 2):
+            term *= square * (2 * k - 1) / (2 * k)
+            inside += term
+        return max(0.0, 1 - math.sin(angle) * inside)
+    term = inside = math.cos(angle) if freedom > 1 else 0.0
+    for k in range(1, (freedom - 1) // 2):
+        term *= square * 2 * k / (2 * k + 1)
+        inside += term
+    return max(0.0, 1 - 2 / math.pi * (angle + math.sin(angle) * inside))
+
+
 def digits(value):
     """Three significant digits, as people write numbers."""
     if value is None or math.isnan(value):
