@@ -39,6 +39,11 @@ enum bench_role {
  * @run: does the work @ops times, or somewhat more where it has to be whole rounds; returns how
  *	many operations that were. What it computes has to go to bench_keep()
  * @teardown: frees what setup() made; NULL if there is nothing
+ * @threads: 2 when run() also uses bench_second_cpu(); 0 and 1 are one
+ * @bytes: bytes that an operation came to, where only running tells (the size of what was
+ *	encoded); asked after the last run(). NULL: @bytes_per_op holds
+ *
+ * A bench without @op has no time of its own: what counts are its figures.
  */
 struct bench {
 	const char *group;
@@ -51,6 +56,8 @@ struct bench {
 	int (*setup)(void **ret_state);
 	uint64_t (*run)(void *state, uint64_t ops);
 	void (*teardown)(void *state);
+	uint32_t threads;
+	double (*bytes)(void *state);
 };
 
 /** struct bench_list - the benches of one file */
@@ -64,6 +71,31 @@ static inline void bench_keep(uint64_t value)
 {
 	__asm__ volatile("" : : "r"(value) : "memory");
 }
+
+/*
+ * What a run() may say while it runs, from the thread that it was called in.
+ */
+
+/** bench_pause() - what follows is not part of the work, up to bench_resume(); about 50 ns */
+void bench_pause(void);
+
+/** bench_resume() - the work goes on */
+void bench_resume(void);
+
+/**
+ * bench_figure() - a further figure of this run, as a percentile
+ * @name: a word, and @unit one; both stay valid
+ */
+void bench_figure(const char *name, const char *unit, double value);
+
+/** bench_check() - unless @right, the bench has failed; @what, which stays valid, says how */
+void bench_check(int right, const char *what);
+
+/** bench_second_cpu() - the CPU for the second thread of a bench with @threads 2 */
+int bench_second_cpu(void);
+
+/** bench_now_ns() - the clock that times are measured by */
+uint64_t bench_now_ns(void);
 
 #ifdef __cplusplus
 }
