@@ -5,7 +5,6 @@ BUILD_TYPE ?= RelWithDebInfo
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 TEST_DURATION ?= 300
-AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a base Debian 12 lacks, by purpose.
 PACKAGES = gcc libc6-dev cmake ninja-build pkg-config clang llvm bpftool libbpf-dev libelf-dev \

@@ -5,38 +5,56 @@ Colours are classes (ours, peer 0 to 5, limit), given by the page's style for li
 point is says its <title>, which browsers show under the pointer.
 """
 import html
+import math
 
 import summary
 
-WIDTH, HEIGHT = 340, 130
+WIDTH, HEIGHT = 440, 150
+SPREAD = 8
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 18
 
 
-def nice(top):
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below."""
-    step = 10 ** 9
-    while step > 1e-9:
-        step /= 10
-        if step <= top:
-            break
-    return next((step * m for m in (1, 2, 2.5, 5, 10) if step * m >= top), top)
+def steps(low, high):
+    """Numbers of 1, 2 and 5 times a power of ten: the last not above low to the first not below
+    high; both above 0."""
+    power = 10.0 ** math.floor(math.log10(low))
+    found = []
+    while True:
+        for factor in (1, 2, 5):
+            value = power * factor
+            if power * factor * (2.5 if factor == 2 else 2) > low * (1 + 1e-9):
+                found.append(value)
+            if value >= high * (1 - 1e-9) and found:
+                return found
+        power *= 10
 
 
 class Frame:
-    """Where a session and a value lie in the plot; values from 0 up, or from below if they are."""
+    """Where a session and a value lie in the plot. Values go from 0 up, or from below if they are;
+    where the largest is more than SPREAD times the smallest their logarithms do, so that what is
+    small beside its peers can still be seen to change."""
 
     def __init__(self, sessions, values, width, height, edges):
         self.left, self.right, self.top, self.bottom = edges
         self.sessions, self.width, self.height = sessions, width, height
-        low = min(0, min(values))
-        self.low, self.high = -nice(-low) if low else 0, nice(max(max(values), 1e-9))
+        low, high = min(values), max(max(values), 1e-9)
+        self.log = low > 0 and high > SPREAD * low
+        if self.log:
+            self.ticks = steps(low, high)
+            self.ticks = self.ticks[::max(1, len(self.ticks) // 4)] + self.ticks[-1:]
+        else:
+            top = steps(high, high)[-1]
+            bottom = -steps(-low, -low)[-1] if low < 0 else 0
+            self.ticks = [bottom, (bottom + top) / 2, top]
 
     def x(self, session):
         place = self.sessions.index(session) / max(1, len(self.sessions) - 1)
         return self.left + place * (self.width - self.left - self.right)
 
     def y(self, value):
-        share = (value - self.low) / (self.high - self.low)
+        scaled = math.log if self.log else float
+        low, high = scaled(self.ticks[0]), scaled(self.ticks[-1])
+        share = (scaled(value) - low) / (high - low)
         return self.height - self.bottom - share * (self.height - self.top - self.bottom)
 
     def path(self, points):
@@ -58,9 +76,9 @@ def dots(frame, css, points, told):
 
 
 def scale(frame, unit):
-    """Lines at the bottom, the middle and the top, with their values."""
+    """Lines at the ticks, with their values."""
     made = []
-    for value in (frame.low, (frame.low + frame.high) / 2, frame.high):
+    for value in dict.fromkeys(frame.ticks):
         y = frame.y(value)
         made.append(f'<line class="grid" x1="{frame.left}" x2="{frame.width - frame.right}" '
                     f'y1="{y:.1f}" y2="{y:.1f}"/><text x="{frame.left - 4}" y="{y + 3.5:.1f}" '

@@ -44,7 +44,7 @@ td.who { white-space: nowrap; }
 .track i, .track u { position: absolute; top: 0; height: 6px; border-radius: 2px; }
 .track i { left: 0; opacity: .75; } .track u { background: var(--ink); top: 2px; height: 2px; }
 svg { display: block; width: 100%; max-width: 520px; height: auto; margin-top: 8px; }
-svg.spark { width: 120px; margin: 0; } svg text { fill: var(--dim); font-size: 10px; }
+svg.spark { width: 120px; margin: 0; } svg text { fill: var(--dim); font-size: 11px; }
 svg .grid { stroke: var(--line); } svg .target { stroke: var(--dim); stroke-dasharray: 3 3; }
 polyline { fill: none; stroke: currentColor; stroke-width: 1.5; }
 polyline.ours { stroke-width: 2.5; } circle { fill: currentColor; stroke: none; }
@@ -72,7 +72,7 @@ def requirement_row(answer, spark):
     beside = f'<br><span class="dim">{esc(answer.detail)}</span>' if answer.detail else ""
     return f'<tr><td>{esc(promise.text.strip())}{beside}</td>' \
         f'<td class="n">{esc(requirements.measured(answer))}</td>' \
-        f'<td class="n dim">{esc(requirements.target(promise)).replace("&lt;=", "≤")}</td>' \
+        f'<td class="n dim">{esc(requirements.target(promise)).replace("&lt;=", "≤").replace("&gt;=", "≥")}</td>' \
         f'<td class="verdict {css}">{mark}</td><td class="over">{spark}</td></tr>'
 
 
@@ -144,7 +144,7 @@ def group_card(suite, group, rows, series, labels):
         shown = {point[0] for _, points in lines.values() for point in points}
         if len(shown) > 1:
             own = {session: text for session, text in labels.items() if session in shown}
-            made += f'<details{" open" * (i == 0)}><summary>{esc(measure)}, {esc(unit)}, over ' \
+            made += f'<details{" open" * (i == 0)}><summary>{esc(measure)}{", " * bool(unit)}{esc(unit)}, over ' \
                 f'{len(own)} runs</summary>{plots.trend(lines, own, unit)}</details>'
     return made + "</section>"
 

@@ -189,9 +189,10 @@ def measured(answer):
     if answer.value is None:
         return "-"
     text = summary.digits(answer.value)
-    if answer.low != answer.high:
-        text += f" ({summary.digits(answer.low)}..{summary.digits(answer.high)})"
-    return text
+    if answer.low == answer.high:
+        return text
+    places = len(text.partition(".")[2])
+    return f"{text} ({answer.low:,.{places}f}..{answer.high:,.{places}f})"
 
 
 def totals(made):

@@ -86,10 +86,10 @@ def student(t, freedom):
 
 
 def digits(value):
-    """Three significant digits, as people write numbers."""
+    """Three significant digits, or a whole number, as people write them."""
     if value is None or math.isnan(value):
         return "?"
-    if value == 0:
-        return "0"
+    if value == int(value) and abs(value) < 1e7:
+        return f"{int(value):,}"
     places = 2 - math.floor(math.log10(abs(value)))
     return f"{round(value, places):,.{max(0, places)}f}" if abs(value) < 1e9 else f"{value:.3g}"

@@ -71,6 +71,6 @@ def chances_of_t(_env):
 
 @test
 def three_digits(_env):
-    for value, text in ((0, "0"), (0.4231, "0.423"), (12.34, "12.3"), (123456.0, "123,000"),
+    for value, text in ((0, "0"), (0.4231, "0.423"), (12.34, "12.3"), (123456.7, "123,000"), (11093.0, "11,093"),
                         (-1.5, "-1.50"), (0.0001234, "0.000123")):
         equal(summary.digits(value), text, f"{value}")
