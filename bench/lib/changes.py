@@ -166,6 +166,10 @@ def exact(key, pair):
     return judged(key, pair, (new - base) / size, noise / size, bool(base), abs(new - base) > noise)
 
 
+def is_exact(measure):
+    return measure in RULES and RULES[measure].kind == "exact"
+
+
 def decide(trials):
     """The Changes of all Trials: usual noise, t, Holm."""
     found = []
@@ -195,7 +199,7 @@ def find(base, new):
         for key, pair in pairs.items():
             if pair[0]["role"] != "ours":
                 continue
-            if pair[0]["measure"] in RULES and RULES[pair[0]["measure"]].kind == "exact":
+            if is_exact(pair[0]["measure"]):
                 found.append(exact(key, pair))
                 continue
             made = trial(key, pair, pairs, moved)

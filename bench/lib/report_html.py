@@ -163,7 +163,7 @@ def page(results, answers, series, past, labels):
     """The page; series and labels of history (a text for each session, the oldest first), past:
     {requirement: [(session, value)]}."""
     first = results[0]
-    about = (reports.machine(first["host"]), reports.build(first["build"]),
+    about = (", ".join(reports.machine(first["host"])), reports.build(first["build"]),
              f"{first.get('begun')}; {reports.state(results)}",
              f"{len(labels)} runs of this machine in the history")
     return "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8>" \

@@ -14,31 +14,36 @@ LINE = "{:35} {:20} {:10} {}"
 
 
 def requirement_lines(answers):
-    lines = [LINE.format(*HEAD), "-" * 79]
+    lines, said = [LINE.format(*HEAD), "-" * 79], ""
     for a in answers:
         lines.append(LINE.format(a.promise.text, requirements.measured(a),
                                  requirements.target(a.promise), a.verdict).rstrip())
-        if a.detail:
+        if a.detail and not (a.value is None and a.detail == said):
             lines.append(f"      {a.detail}"[:79])
+        said = a.detail  # a reason that holds for several stands below the first
     return lines + ["", requirements.totals(answers)]
 
 
 def machine(host):
-    """One line about a machine and its state."""
-    parts = [f"{host.get('cpus')} x {host.get('cpu')}, {host.get('architecture')}",
-             f"Linux {host.get('kernel')}"]
+    """What kind of machine it is, in two parts."""
+    kind = [f"Linux {host.get('kernel')}"]
     if host.get("virtualised") == "yes":
-        parts.append("virtual")
+        kind.append("virtual")
     if host.get("mhz"):
-        parts.append(f"{host['mhz']} MHz, governor {host.get('governor')}")
-    return ", ".join(parts)
+        kind.append(f"{host['mhz']} MHz, governor {host.get('governor')}")
+    return f"{host.get('cpus')} x {host.get('cpu')}, {host.get('architecture')}", ", ".join(kind)
 
 
 def state(results):
-    """What disturbed the run: the worst of its suites."""
+    """What disturbed the run: the load before all suites, the worst steal during one."""
+    load = results[0]["host"].get("load", 0)
     steal = max(r["host"].get("steal_percent", 0) for r in results)
-    load = max(r["host"].get("load", 0) for r in results)
-    return f"load {load} before a suite at most, steal {steal} % during one at most"
+    busy = " (others are at work: rough figures)" if load > results[0]["host"]["cpus"] / 2 else ""
+    return f"load before: {load}{busy}, steal at most {steal} %"
+
+
+def head_lines(results):
+    return [*machine(results[0]["host"]), state(results), ""]
 
 
 def build(made):
@@ -64,7 +69,7 @@ def row_cells(row):
 def markdown(results, answers):
     """The whole report; results in the order in which the suites ran."""
     first = results[0]
-    lines = ["# profiler: benches", "", f"- machine: {machine(first['host'])}",
+    lines = ["# profiler: benches", "", "- machine: " + ", ".join(machine(first["host"])),
              f"- build: {build(first['build'])}", f"- begun: {first.get('begun')}",
              f"- {state(results)}", "", "## Requirements", "",
              *table((*HEAD, "beside"), [
