@@ -5,6 +5,7 @@ A time is truth x machine x process x round x own noise: what a round has is com
 a group, as on a machine that others use too; what a process has is each row's own.
 """
 import json
+import math
 import random
 
 import results
@@ -24,27 +25,28 @@ def result(suite, rows, host=None, build=None, begun="2026-01-31T12:00:00Z"):
                           "notes": [], "rows": rows})
 
 
-def time_group(rng, group, truth=1.0, machine=1.0, peers=PEERS):
-    """The rows of a group: ours of that truth, and peers of theirs."""
+def time_group(rng, group, truth=1.0, machine=1.0, peers=PEERS, process=0.01):
+    """The rows of a group: ours of that truth, and peers of theirs; process: what one differs by."""
     names = [("profiler", "ours", truth), *peers]
     values = {name: [] for name, _, _ in names}
     for _ in range(PROCESSES):
-        layout = {name: rng.gauss(1, 0.01) for name in values}
+        layout = {name: math.exp(rng.gauss(0, process)) for name in values}
         for _ in range(ROUNDS):
             disturbed = 1 + rng.expovariate(5) * (rng.random() < 0.3)
             for name, _, true in names:
                 values[name].append(true * machine * layout[name] * disturbed
                                     * rng.gauss(1, 0.02))
-    process = [i // ROUNDS for i in range(PROCESSES * ROUNDS)]
+    labels = [i // ROUNDS for i in range(PROCESSES * ROUNDS)]
     return [results.row(group, name, role, "time", "ns/event", "less", values[name],
-                        process=process) for name, role, _ in names]
+                        process=labels) for name, role, _ in names]
 
 
-def micro(seed, slower=None, machine=1.0, groups=20, peers=PEERS, **fields):
+def micro(seed, slower=None, machine=1.0, groups=20, peers=PEERS, process=0.01, **fields):
     """A run of the suite micro; slower: {group: factor} of ours alone."""
     rng = random.Random(seed)
     rows = [row for i in range(groups)
-            for row in time_group(rng, f"g{i}", (slower or {}).get(f"g{i}", 1.0), machine, peers)]
+            for row in time_group(rng, f"g{i}", (slower or {}).get(f"g{i}", 1.0), machine, peers,
+                                   process)]
     return result("micro", rows, **fields)
 
 

@@ -27,6 +27,17 @@ def the_same_code_is_never_called_changed(_env):
 
 
 @test
+def processes_that_differ_are_no_change(_env):
+    """Of 15 % each, as with an unlucky layout of memory: ours' medians move by more than anyone would
+    overlook, but no more than they have to. The peers stay, so nothing but the processes shows it."""
+    steady = tuple((name, role, truth) for name, role, truth in made.PEERS[:1])
+    alarms = [told(made.micro(2 * i, process=0.15, groups=5, peers=steady),
+                   made.micro(2 * i + 1, process=0.15, groups=5, peers=steady))
+              for i in range(PAIRS)]
+    check(len([a for a in alarms if a]) <= 2, f"{alarms}")
+
+
+@test
 def a_slower_machine_is_not_a_regression(_env):
     """All takes 1.5 times as long, the peers too."""
     equal(told(made.micro(1), made.micro(2, machine=1.5)), {}, "changes")
@@ -88,7 +99,7 @@ def exact_measures_are_compared_exactly(_env):
 def exact_measures_that_vary_say_so_themselves(_env):
     """Threads that wait for each other: the values' own range is not a change."""
     base = made.one_row("instructions", [1000, 1030])
-    equal(told(base, made.one_row("instructions", [1030, 1000])), {}, "changes")
+    equal(told(base, made.one_row("instructions", [1025, 1035])), {}, "changes")
     equal(len(told(base, made.one_row("instructions", [1200, 1230]))), 1, "changes")
 
 

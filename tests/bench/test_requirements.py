@@ -92,6 +92,8 @@ def one_allocation_fails(_env):
 def everything():
     """A result with rows of all kinds, and its answers."""
     pushed = rows("push", "time", profiler=[2.0, 2.1, 2.2] * 3, ck_ring=[4.0, 4.1, 4.2] * 3)
+    for i in range(12):  # a card that is wider than a phone
+        pushed += rows("push", f"a-measure-of-the-{i}th-kind", profiler=[1.0 + i])
     found = {"micro": made.result("micro", pushed + made.micro(1, groups=3)["rows"]),
              "overhead": made.result("overhead", [results.row(
                  "a&b<c>@10000", "profiler", "ours", "memory", "MB", "less", [25.0])])}
