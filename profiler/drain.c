@@ -77,14 +77,14 @@ static void take_sample(struct drain *d, uint32_t cpu, const struct sample_event
 static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 {
 	struct ring *ring = sampler_ring(d->sampler, cpu);
-	unsigned long begin;
+	struct ring at;
 	const void *record;
 	uint32_t bytes, n;
 
 	if (!ring)
 		return;
-	begin = ring->position;
-	while ((record = ring_peek(ring, d->limits[cpu], &bytes))) {
+	at = *ring;
+	while ((record = ring_peek(&at, d->limits[cpu], &bytes))) {
 		const struct sample_event *sample = parse_sample(record, bytes, cpu);
 		const struct snapshot_record *snapshot;
 		const struct counts_record *counts;
@@ -94,7 +94,10 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 			if (sample->time_ns >= until_ns)
 				break;
 			take_sample(d, cpu, sample);
-		} else if ((stack = parse_stack(record, bytes, &n))) {
+			ring_advance(&at, sizeof(*sample));
+			continue;
+		}
+		if ((stack = parse_stack(record, bytes, &n))) {
 			stacks_put(d->stacks, cpu, stack, n);
 		} else if ((snapshot = parse_snapshot(record, bytes))) {
 			if (snapshot->time_ns >= until_ns)
@@ -107,10 +110,12 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 		} else {
 			d->invalid++;
 		}
-		ring_advance(ring, bytes);
+		ring_advance(&at, bytes);
 	}
-	if (ring->position != begin)
+	if (ring->position != at.position) {
+		ring->position = at.position;
 		ring_release(ring);
+	}
 }
 
 static void drain_rings(struct drain *d, uint64_t until_ns)

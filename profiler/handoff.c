@@ -11,14 +11,21 @@
  *   is there room?                           is there an entry?
  *   fill the entry                           read the entry
  *   head += entry         (release) [A]      tail += entry         (release) [B]
- *   eventfd += 1                             empty: read eventfd, look again
+ *
+ *   asleep <-> false      (acq_rel) [C]      none: asleep <-> true (acq_rel) [C]
+ *   it was: eventfd += 1                     look again; still none: read eventfd
  *
  *   A: whoever sees the new head sees the entry's bytes; without it the writer could seal and
  *      write a packet that is not all there.
  *   B: the writer's reads are done before the producer fills that room again; without it a
  *      packet could change while it is written.
+ *   C: of the two exchanges one is first. If the consumer's is, the producer finds it asleep and
+ *      writes to the eventfd, whose counter keeps the wake-up until it is read. If the
+ *      producer's is, the consumer's takes over its release, so that its second look sees the
+ *      packet. Without an exchange on either side both could miss the other.
  *
- * The eventfd's counter keeps every wake-up, so none is lost between looking and sleeping.
+ * Each side remembers what it last read of the other's position, and reads it again only when
+ * that does not do any more: the cache line stays where it is.
  */
 #include "profiler/handoff.h"
 
@@ -29,19 +36,6 @@
 #include <unistd.h>
 
 #include "profiler/pages.h"
-#include "proto/packet.h"
-
-#define FILLER UINT32_MAX /* in rows: no packet, go on at the start of the buffer */
-
-struct handoff {
-	uint8_t *data;
-	size_t mask;
-	int wake_fd;
-	_Atomic bool closed;
-	/* On cache lines of their own: each is written by one side and read by the other. */
-	_Alignas(64) _Atomic uint64_t head;
-	_Alignas(64) _Atomic uint64_t tail;
-};
 
 int handoff_new(struct handoff **ret, size_t size_bytes)
 {
@@ -54,6 +48,9 @@ int handoff_new(struct handoff **ret, size_t size_bytes)
 	atomic_init(&h->closed, false);
 	atomic_init(&h->head, 0);
 	atomic_init(&h->tail, 0);
+	atomic_init(&h->asleep, false);
+	h->free_until = 0;
+	h->seen = 0;
 	h->wake_fd = eventfd(0, EFD_CLOEXEC);
 	if (h->wake_fd < 0) {
 		err = -errno;
@@ -79,63 +76,38 @@ void handoff_free(struct handoff *h)
 	free(h);
 }
 
-static struct handoff_packet *entry_at(const struct handoff *h, uint64_t position)
+bool handoff_find_room(struct handoff *h, size_t entry)
 {
-	return (struct handoff_packet *)(void *)(h->data + (position & h->mask));
-}
-
-static size_t rows_bytes(uint32_t rows)
-{
-	return (sizeof(struct handoff_packet) + rows * sizeof(struct handoff_row) + 7) & ~(size_t)7;
-}
-
-uint8_t *handoff_bytes(struct handoff_packet *p)
-{
-	return (uint8_t *)p + rows_bytes(p->rows);
-}
-
-struct handoff_packet *handoff_reserve(struct handoff *h, uint32_t rows, uint32_t content_bytes)
-{
-	size_t size = rows_bytes(rows) + PACKET_PREFIX + content_bytes + PACKET_SUFFIX;
-	size_t entry = (size + 15) & ~(size_t)15; /* so that a filler always fits */
+	const size_t size = h->mask + 1;
 	uint64_t head = atomic_load_explicit(&h->head, memory_order_relaxed); /* ours */
 	uint64_t tail = atomic_load_explicit(&h->tail, memory_order_acquire); /* [B] */
-	size_t to_end = h->mask + 1 - (head & h->mask);
+	size_t to_end = size - (head & h->mask);
 	size_t filler = entry > to_end ? to_end : 0;
-	struct handoff_packet *p;
 
-	if (head + filler + entry - tail > h->mask + 1)
-		return NULL;
+	if (head + filler + entry - tail > size)
+		return false;
 	if (filler) {
-		p = entry_at(h, head);
+		struct handoff_packet *p = handoff_at(h, head);
+
 		p->entry_bytes = (uint32_t)filler;
-		p->rows = FILLER;
+		p->rows = HANDOFF_FILLER;
 		head += filler;
+		to_end = size;
 		atomic_store_explicit(&h->head, head, memory_order_release); /* [A] */
 	}
-	p = entry_at(h, head);
-	p->entry_bytes = (uint32_t)entry;
-	p->rows = rows;
-	p->content_bytes = content_bytes;
-	p->samples = 0;
-	return p;
+	h->free_until = tail + size < head + to_end ? tail + size : head + to_end;
+	return true;
 }
 
-static void wake(struct handoff *h)
+void handoff_wake(struct handoff *h)
 {
 	const uint64_t one = 1;
 
+	if (!atomic_exchange_explicit(&h->asleep, false, memory_order_acq_rel)) /* [C] */
+		return;
 	/* Can only fail when the counter is full, and then the consumer has a wake-up waiting. */
 	if (write(h->wake_fd, &one, sizeof(one)) < 0)
 		return;
-}
-
-void handoff_commit(struct handoff *h, struct handoff_packet *p)
-{
-	atomic_store_explicit(&h->head,
-			      atomic_load_explicit(&h->head, memory_order_relaxed) + p->entry_bytes,
-			      memory_order_release); /* [A] */
-	wake(h);
 }
 
 bool handoff_empty(const struct handoff *h)
@@ -148,7 +120,7 @@ bool handoff_empty(const struct handoff *h)
 void handoff_close(struct handoff *h)
 {
 	atomic_store_explicit(&h->closed, true, memory_order_release);
-	wake(h);
+	handoff_wake(h);
 }
 
 bool handoff_closed(const struct handoff *h)
@@ -156,40 +128,19 @@ bool handoff_closed(const struct handoff *h)
 	return atomic_load_explicit(&h->closed, memory_order_acquire);
 }
 
-/* The oldest packet, or NULL; passes over fillers. */
-static struct handoff_packet *oldest(struct handoff *h)
-{
-	for (;;) {
-		uint64_t tail = atomic_load_explicit(&h->tail, memory_order_relaxed); /* ours */
-		struct handoff_packet *p;
-
-		if (tail == atomic_load_explicit(&h->head, memory_order_acquire)) /* [A] */
-			return NULL;
-		p = entry_at(h, tail);
-		if (p->rows != FILLER)
-			return p;
-		handoff_done(h, p);
-	}
-}
-
 struct handoff_packet *handoff_wait(struct handoff *h)
 {
 	for (;;) {
 		/* Closed is read before the queue: what was committed before closing is seen. */
 		bool closed = handoff_closed(h);
-		struct handoff_packet *p = oldest(h);
+		struct handoff_packet *p = handoff_take(h);
 		uint64_t wakeups;
 
 		if (p || closed)
 			return p;
+		if (!atomic_exchange_explicit(&h->asleep, true, memory_order_acq_rel)) /* [C] */
+			continue;
 		if (read(h->wake_fd, &wakeups, sizeof(wakeups)) < 0 && errno != EINTR)
 			return NULL;
 	}
-}
-
-void handoff_done(struct handoff *h, const struct handoff_packet *p)
-{
-	atomic_store_explicit(&h->tail,
-			      atomic_load_explicit(&h->tail, memory_order_relaxed) + p->entry_bytes,
-			      memory_order_release); /* [B] */
 }

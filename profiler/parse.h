@@ -11,26 +11,53 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bpf/event.h"
+
+/*
+ * A sample is checked two fields at a time, with one branch: with one a field, the branches cost
+ * more than reading the sample does. Both stack ids lie in word 2. One of up to STACK_SLOTS has no
+ * bit from BEYOND on, not even when UP is added; a larger one has, before or after.
+ */
+#define PARSE_BOTH(half)    ((uint64_t)(half) << 32 | (half))
+#define PARSE_STACKS_BEYOND PARSE_BOTH(~(2 * STACK_SLOTS - 1u))
+#define PARSE_STACKS_UP	    PARSE_BOTH(STACK_SLOTS - 1u)
+
+_Static_assert((STACK_SLOTS & (STACK_SLOTS - 1)) == 0, "a power of two");
+
+/* In word 3 are the CPU, all of whose bits must be right, and the event, of which the high ones. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PARSE_CPU(cpu)	  ((uint64_t)(cpu) << 32)
+#define PARSE_PLACE_WRONG (UINT64_C(0xffff) << 32 | (uint64_t)(0xff & ~(MAX_EVENTS - 1u)) << 48)
+#else
+#error "word 3 of a sample: where are its CPU and event?"
+#endif
+
+_Static_assert((MAX_EVENTS & (MAX_EVENTS - 1)) == 0, "a power of two");
 
 /**
  * parse_sample() - a record as a sample
  * @record: from ring_peek(), 8-byte aligned
  * @bytes: its length
- * @cpu: CPU of the ring
+ * @cpu: CPU of the ring, below 65536
  *
  * Returns @record, or NULL when it is not a sample, or not a valid one.
  */
 static inline const struct sample_event *parse_sample(const void *record, uint32_t bytes,
 						      uint32_t cpu)
 {
-	const struct sample_event *s = record;
+	uint64_t stacks, place;
 
-	if (bytes != sizeof(*s) || s->cpu != cpu || s->event >= MAX_EVENTS ||
-	    s->user_stack > STACK_SLOTS || s->kernel_stack > STACK_SLOTS)
+	if (bytes != sizeof(struct sample_event))
 		return NULL;
-	return s;
+	memcpy(&stacks, (const uint8_t *)record + 16, sizeof(stacks));
+	memcpy(&place, (const uint8_t *)record + 24, sizeof(place));
+	place ^= PARSE_CPU(cpu);
+	if (((stacks | (stacks + PARSE_STACKS_UP)) & PARSE_STACKS_BEYOND) |
+	    (place & PARSE_PLACE_WRONG))
+		return NULL;
+	return record;
 }
 
 /**

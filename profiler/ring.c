@@ -30,16 +30,10 @@
 #include "profiler/ring.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 static unsigned long load_acquire_pos(const unsigned long *p)
-{
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-static uint32_t load_acquire_len(const uint32_t *p)
 {
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
@@ -81,24 +75,6 @@ void ring_close(struct ring *r)
 unsigned long ring_produced(const struct ring *r)
 {
 	return load_acquire_pos(r->producer_pos); /* [B] */
-}
-
-const void *ring_peek(struct ring *r, unsigned long limit, uint32_t *ret_bytes)
-{
-	while (r->position < limit) {
-		const uint8_t *header = r->data + (r->position & r->mask);
-		uint32_t len = load_acquire_len((const uint32_t *)(const void *)header); /* [C] */
-		uint32_t bytes = len & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
-
-		if (len & BPF_RINGBUF_BUSY_BIT)
-			return NULL;
-		if (!(len & BPF_RINGBUF_DISCARD_BIT)) {
-			*ret_bytes = bytes;
-			return header + BPF_RINGBUF_HDR_SZ;
-		}
-		ring_advance(r, bytes);
-	}
-	return NULL;
 }
 
 void ring_release(struct ring *r)

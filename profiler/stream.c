@@ -472,7 +472,8 @@ static bool push(struct stream *st)
 
 	if (st->packet.failed || st->packet.size > PACKET_CONTENT_MAX)
 		return false;
-	p = handoff_reserve(st->handoff, st->used_count, (uint32_t)st->packet.size);
+	p = handoff_reserve(st->handoff, st->used_count,
+			    (uint32_t)(PACKET_PREFIX + st->packet.size + PACKET_SUFFIX));
 	if (!p)
 		return false;
 	for (uint32_t i = 0; i < st->used_count; i++) {
@@ -483,6 +484,7 @@ static bool push(struct stream *st)
 	}
 	memcpy(handoff_bytes(p) + PACKET_PREFIX, st->packet.data, st->packet.size);
 	handoff_commit(st->handoff, p);
+	handoff_wake(st->handoff);
 	return true;
 }
 

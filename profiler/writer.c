@@ -140,7 +140,8 @@ static void fail(struct writer *w, int error)
 static void write_packet(struct writer *w, struct handoff_packet *p)
 {
 	uint8_t *packet = handoff_bytes(p);
-	size_t bytes = packet_seal(packet, p->content_bytes, w->sequence, w->samples);
+	size_t bytes = packet_seal(packet, p->bytes - PACKET_PREFIX - PACKET_SUFFIX, w->sequence,
+				   w->samples);
 	int err = atomic_load(&w->error);
 
 	if (!err) {

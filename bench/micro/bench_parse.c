@@ -55,6 +55,21 @@ static inline uint64_t use(const struct sample_event *s)
 	return s->time_ns + s->tid + s->user_stack + s->weight;
 }
 
+/* The same of a copy on the heap, as where events outlive the ring. */
+static inline uint64_t use_copy(const struct sample_event *s)
+{
+	struct sample_event *copy = malloc(sizeof(*copy));
+	uint64_t sum;
+
+	if (!copy)
+		return 0;
+	*copy = *s;
+	bench_keep((uintptr_t)copy);
+	sum = use(copy);
+	free(copy);
+	return sum;
+}
+
 /* One lap of records; a discarded one of no bytes fills it up, so that all laps are alike. */
 static void lay_out(struct made *m)
 {
@@ -154,64 +169,46 @@ static void produce(struct made *m)
 	__atomic_store_n(producer_pos, *producer_pos + m->size, __ATOMIC_RELEASE);
 }
 
-static uint64_t run_profiler(void *state, uint64_t ops)
+/* The recorder's loop (drain.c); with @copy, each event goes to the heap first. */
+static inline uint64_t read_laps(struct made *m, uint64_t laps, bool copy)
 {
-	struct made *m = state;
-	uint64_t laps = laps_of(m, ops), sum = 0, other = 0;
+	uint64_t sum = 0, other = 0;
 
 	for (uint64_t lap = 0; lap < laps; lap++) {
+		struct ring at;
 		unsigned long limit;
 		const void *record;
 		uint32_t bytes;
 
 		produce(m);
 		limit = ring_produced(&m->ring);
-		while ((record = ring_peek(&m->ring, limit, &bytes))) {
+		at = m->ring;
+		while ((record = ring_peek(&at, limit, &bytes))) {
 			const struct sample_event *s = parse_sample(record, bytes, CPU);
 
-			if (s)
-				sum += use(s);
-			else
-				other++;
-			ring_advance(&m->ring, bytes);
+			if (s) {
+				sum += copy ? use_copy(s) : use(s);
+				ring_advance(&at, sizeof(*s));
+				continue;
+			}
+			other++;
+			ring_advance(&at, bytes);
 		}
+		m->ring.position = at.position;
 		ring_release(&m->ring);
 	}
 	bench_check(sum == laps * m->fields && !other, "wrong sum");
 	return laps * m->events;
 }
 
-/* As above, but the event is a copy on the heap, as where events outlive the ring. */
+static uint64_t run_profiler(void *state, uint64_t ops)
+{
+	return read_laps(state, laps_of(state, ops), false);
+}
+
 static uint64_t run_copying(void *state, uint64_t ops)
 {
-	struct made *m = state;
-	uint64_t laps = laps_of(m, ops), sum = 0, other = 0;
-
-	for (uint64_t lap = 0; lap < laps; lap++) {
-		unsigned long limit;
-		const void *record;
-		uint32_t bytes;
-
-		produce(m);
-		limit = ring_produced(&m->ring);
-		while ((record = ring_peek(&m->ring, limit, &bytes))) {
-			const struct sample_event *s = parse_sample(record, bytes, CPU);
-			struct sample_event *copy = s ? malloc(sizeof(*copy)) : NULL;
-
-			if (copy) {
-				*copy = *s;
-				bench_keep((uintptr_t)copy);
-				sum += use(copy);
-				free(copy);
-			} else {
-				other++;
-			}
-			ring_advance(&m->ring, bytes);
-		}
-		ring_release(&m->ring);
-	}
-	bench_check(sum == laps * m->fields && !other, "wrong sum");
-	return laps * m->events;
+	return read_laps(state, laps_of(state, ops), true);
 }
 
 /* Knows where the events are and believes them. */

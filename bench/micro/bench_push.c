@@ -9,6 +9,111 @@
 #include <string.h>
 
 #include "bench/micro/queue_bench.h"
+#include "profiler/handoff.h"
+
+/* A packet of one event. */
+struct each {
+	struct queue_common common;
+	struct handoff *h;
+};
+
+static int each_open(struct each *q)
+{
+	return handoff_new(&q->h, QUEUE_BYTES);
+}
+
+static void each_close(struct each *q)
+{
+	handoff_free(q->h);
+}
+
+static void each_clear(struct each *q)
+{
+	atomic_store_explicit(&q->h->tail, atomic_load_explicit(&q->h->head, memory_order_relaxed),
+			      memory_order_release);
+}
+
+static inline struct push_event *events_of(struct handoff_packet *p)
+{
+	return (struct push_event *)(void *)(handoff_bytes(p));
+}
+
+static inline uint64_t each_put(struct each *q, uint64_t k)
+{
+	struct handoff_packet *p = handoff_reserve(q->h, 0, EVENT_BYTES);
+
+	if (!p)
+		return 0;
+	push_event_fill(events_of(p), k);
+	handoff_commit(q->h, p);
+	return 1;
+}
+
+static inline uint64_t each_take(struct each *q, uint64_t *sum)
+{
+	struct handoff_packet *p = handoff_take(q->h);
+
+	if (!p)
+		return 0;
+	*sum += push_event_sum(events_of(p));
+	handoff_done(q->h, p);
+	return 1;
+}
+
+QUEUE_RUNS(each)
+
+/* As the recorder does it: a packet holds what came together, and then the writer is woken. */
+struct packet {
+	struct queue_common common;
+	struct handoff *h;
+};
+
+static int packet_open(struct packet *q)
+{
+	return handoff_new(&q->h, QUEUE_BYTES);
+}
+
+static void packet_close(struct packet *q)
+{
+	handoff_free(q->h);
+}
+
+static void packet_clear(struct packet *q)
+{
+	atomic_store_explicit(&q->h->tail, atomic_load_explicit(&q->h->head, memory_order_relaxed),
+			      memory_order_release);
+}
+
+static inline uint64_t packet_put(struct packet *q, uint64_t k)
+{
+	struct handoff_packet *p = handoff_reserve(q->h, 1, EVENT_BYTES * QUEUE_BATCH);
+
+	if (!p)
+		return 0;
+	for (uint64_t i = 0; i < QUEUE_BATCH; i++)
+		push_event_fill(&events_of(p)[i], k + i);
+	p->row[0] = (struct handoff_row){ .samples = QUEUE_BATCH };
+	p->samples = QUEUE_BATCH;
+	handoff_commit(q->h, p);
+	handoff_wake(q->h);
+	return QUEUE_BATCH;
+}
+
+static inline uint64_t packet_take(struct packet *q, uint64_t *sum)
+{
+	struct handoff_packet *p = handoff_take(q->h);
+	uint64_t all = 0;
+
+	if (!p)
+		return 0;
+	for (uint64_t i = 0; i < QUEUE_BATCH; i++)
+		all += push_event_sum(&events_of(p)[i]);
+	handoff_done(q->h, p);
+	*sum += all;
+	return QUEUE_BATCH;
+}
+
+QUEUE_RUNS(packet)
 
 /* The limit: the bytes are put down and nobody is told. */
 struct copy {
@@ -62,6 +167,11 @@ static int copy_setup(void **ret_state)
 }
 
 static const struct bench benches[] = {
+	QUEUE_BENCHES(each, "", "profiler", "the hand-off, a packet of one event, filled in place",
+		      BENCH_OURS),
+	QUEUE_BENCHES(packet, "-batch", "profiler",
+		      "the hand-off, a packet of 256 events, filled in place; wakes the consumer",
+		      BENCH_OURS),
 	{
 		.group = "push",
 		.name = "memcpy",

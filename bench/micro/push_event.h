@@ -42,10 +42,14 @@ static inline void push_event_fill(struct push_event *e, uint64_t k)
 /** push_event_sum() - of all bytes of an event */
 static inline uint64_t push_event_sum(const struct push_event *e)
 {
-	uint64_t word[4];
+	const char *bytes = (const char *)e;
+	uint64_t a, b, c, d;
 
-	memcpy(word, e, sizeof(word));
-	return word[0] + word[1] + word[2] + word[3];
+	memcpy(&a, bytes, sizeof(a));
+	memcpy(&b, bytes + 8, sizeof(b));
+	memcpy(&c, bytes + 16, sizeof(c));
+	memcpy(&d, bytes + 24, sizeof(d));
+	return a + b + c + d;
 }
 
 /** push_event_total() - the sums of events 0 to @count - 1, together */

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/packet.h"
 #include "tests/unit/random.h"
 
 #define QUEUE_BYTES (1u << 14)
@@ -42,10 +41,10 @@ static void *consume(void *arg)
 	struct handoff_packet *p;
 
 	while ((p = handoff_wait(r->handoff))) {
-		const uint8_t *data = handoff_bytes(p) + PACKET_PREFIX;
+		const uint8_t *data = handoff_bytes(p);
 
 		if (p->samples != r->taken || p->rows != 1 ||
-		    p->row[0].samples != checksum(data, p->content_bytes))
+		    p->row[0].samples != checksum(data, p->bytes))
 			r->wrong++;
 		r->taken++;
 		if (random_below(&random, 500) == 0) /* let the queue fill */
@@ -66,11 +65,12 @@ static void produce(struct handoff *h, uint32_t k, uint64_t *random, uint32_t *r
 		++*refused;
 		sched_yield();
 	}
-	data = handoff_bytes(p) + PACKET_PREFIX;
+	data = handoff_bytes(p);
 	memset(data, (int)next_random(random), bytes);
 	p->samples = k;
 	p->row[0] = (struct handoff_row){ .samples = checksum(data, bytes) };
 	handoff_commit(h, p);
+	handoff_wake(h);
 	if (random_below(random, 2000) == 0) /* let the queue run empty */
 		while (!handoff_empty(h))
 			sched_yield();

@@ -226,7 +226,8 @@ static inline void write_packets(void)
 	while (!handoff_empty(handoff)) {
 		struct handoff_packet *p = handoff_wait(handoff);
 		uint8_t *packet = handoff_bytes(p);
-		size_t bytes = packet_seal(packet, p->content_bytes, sequence++, first_sample);
+		size_t bytes = packet_seal(packet, p->bytes - PACKET_PREFIX - PACKET_SUFFIX,
+					   sequence++, first_sample);
 		uint32_t samples = 0;
 
 		for (uint32_t i = 0; i < p->rows; i++)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "profiler/handoff.h"
-#include "proto/packet.h"
 #include "tests/unit/random.h"
 
 #define QUEUE_BYTES (1u << 14)
@@ -35,12 +34,12 @@ static bool put(uint32_t k, uint32_t rows, uint32_t bytes)
 	if (!p)
 		return false;
 	cr_assert(eq(u32, p->rows, rows));
-	cr_assert(eq(u32, p->content_bytes, bytes));
+	cr_assert(eq(u32, p->bytes, bytes));
 	cr_assert(zero(u32, p->samples));
 	p->samples = k;
 	for (uint32_t i = 0; i < rows; i++)
 		p->row[i] = (struct handoff_row){ (uint16_t)i, (uint16_t)k, k + i };
-	memset(handoff_bytes(p), (int)k, PACKET_PREFIX + bytes + PACKET_SUFFIX);
+	memset(handoff_bytes(p), (int)k, bytes);
 	handoff_commit(handoff, p);
 	return true;
 }
@@ -54,13 +53,13 @@ static void take(uint32_t k, uint32_t rows, uint32_t bytes)
 	cr_assert(p != NULL);
 	cr_assert(eq(u32, p->samples, k));
 	cr_assert(eq(u32, p->rows, rows));
-	cr_assert(eq(u32, p->content_bytes, bytes));
+	cr_assert(eq(u32, p->bytes, bytes));
 	for (uint32_t i = 0; i < rows; i++) {
 		cr_assert(eq(u16, p->row[i].cpu, (uint16_t)i));
 		cr_assert(eq(u32, p->row[i].samples, k + i));
 	}
 	data = handoff_bytes(p);
-	for (uint32_t i = 0; i < PACKET_PREFIX + bytes + PACKET_SUFFIX; i++)
+	for (uint32_t i = 0; i < bytes; i++)
 		cr_assert(eq(u8, data[i], (uint8_t)k));
 	handoff_done(handoff, p);
 }
@@ -126,7 +125,7 @@ Test(handoff, half_of_the_queue_always_fits_an_empty_one)
 Test(handoff, never_more_than_there_is)
 {
 	cr_assert(not(put(1, 0, QUEUE_BYTES)));
-	cr_assert(not(put(1, 0, QUEUE_BYTES - PACKET_PREFIX)));
+	cr_assert(not(put(1, 0, QUEUE_BYTES - 8)));
 	cr_assert(not(put(1, QUEUE_BYTES / sizeof(struct handoff_row), 0)));
 	cr_assert(handoff_empty(handoff));
 	cr_assert(put(1, 0, 10));

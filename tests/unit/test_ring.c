@@ -314,6 +314,46 @@ Test(parse, samples)
 	cr_assert(parse_sample(&s, sizeof(s), 3) == NULL);
 }
 
+/* Values about each bound, and of every size. */
+static uint32_t about(uint64_t *random, uint32_t bound)
+{
+	uint32_t any = (uint32_t)next_random(random);
+
+	return random_below(random, 2) ? bound - 2 + random_below(random, 5)
+				       : any >> random_below(random, 32);
+}
+
+/* The check of several fields at once says what checking one after the other would say. */
+Test(parse, a_sample_is_valid_when_each_field_is)
+{
+	uint64_t random = 1;
+	uint32_t valid = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		const uint32_t cpu =
+			random_below(&random, 4) ? 3 : about(&random, 0x8000) % 0x10000;
+		struct sample_event s = {
+			.time_ns = next_random(&random),
+			.pid = (uint32_t)next_random(&random),
+			.tid = (uint32_t)next_random(&random),
+			.user_stack = about(&random, STACK_SLOTS),
+			.kernel_stack = about(&random, STACK_SLOTS),
+			.weight = (uint32_t)next_random(&random),
+			.cpu = (uint16_t)(random_below(&random, 4) ? 3 : about(&random, 3)),
+			.event = (uint8_t)about(&random, MAX_EVENTS),
+			.flags = (uint8_t)next_random(&random),
+		};
+		bool expected = s.cpu == cpu && s.event < MAX_EVENTS &&
+				s.user_stack <= STACK_SLOTS && s.kernel_stack <= STACK_SLOTS;
+
+		cr_assert(eq(int, parse_sample(&s, sizeof(s), cpu) == &s, expected),
+			  "cpu %u of %u, event %u, stacks %u and %u", s.cpu, cpu, s.event,
+			  s.user_stack, s.kernel_stack);
+		valid += expected;
+	}
+	cr_assert(gt(u32, valid, 1000));
+}
+
 Test(parse, stacks)
 {
 	struct stack_record s = { .type = RECORD_STACK, .slot = STACK_SLOTS - 1 };

@@ -290,7 +290,7 @@ Test(stream, packets_stay_small_whatever_they_define)
 		while (!handoff_empty(handoff)) {
 			struct handoff_packet *p = handoff_wait(handoff);
 
-			cr_assert(le(u32, p->content_bytes, 256u << 10));
+			cr_assert(le(u32, p->bytes, 256u << 10));
 			handoff_done(handoff, p);
 		}
 		cr_assert(zero(u64, stream_packets_dropped(stream)));
@@ -306,7 +306,7 @@ Test(stream, packets_stay_small_whatever_they_define)
 		while (!handoff_empty(handoff)) {
 			struct handoff_packet *p = handoff_wait(handoff);
 
-			cr_assert(le(u32, p->content_bytes, 256u << 10));
+			cr_assert(le(u32, p->bytes, 256u << 10));
 			handoff_done(handoff, p);
 		}
 	}

@@ -71,7 +71,8 @@ static bool put(void)
 {
 	uint32_t rows = random_below(&random_state, 4);
 	uint32_t bytes = random_below(&random_state, 10000);
-	struct handoff_packet *p = handoff_reserve(handoff, rows, bytes);
+	struct handoff_packet *p =
+		handoff_reserve(handoff, rows, PACKET_PREFIX + bytes + PACKET_SUFFIX);
 
 	if (!p)
 		return false;
@@ -89,6 +90,7 @@ static bool put(void)
 	put_total += p->samples;
 	memset(handoff_bytes(p) + PACKET_PREFIX, (int)bytes, bytes);
 	handoff_commit(handoff, p);
+	handoff_wake(handoff);
 	return true;
 }
 
