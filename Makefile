@@ -105,7 +105,7 @@ fuzz: deps-test
 # A few minutes, and all of it; bench/run says what the suites are.
 bench bench-full: deps-bench
 	@$(MAKE) --no-print-directory build
-	@cmake --build $(BUILD) --target micro
+	-@cmake --build $(BUILD) --target micro
 	@bench/run --build $(BUILD) $(if $(filter bench-full,$@),--full)
 
 tidy: deps

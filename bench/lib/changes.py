@@ -3,8 +3,9 @@
 
 Each row of role "ours" that both runs have is judged by the rule of its measure:
 
-  exact       instructions, allocations, verified: the same code gives the same figure. A change
-              counts beyond a small share of it, and beyond the range of the values themselves.
+  exact       instructions, allocations, verified, and bytes that were counted once: the same code
+              gives the same figure. A change counts beyond a small share of it, and beyond the
+              range of the values themselves.
   relative    times, bytes, memory: logarithms are compared, so a change is a ratio. Times of a
               group with peers or limits are taken as ratio to these, round by round: what slows
               the whole machine between two runs cancels out.
@@ -40,12 +41,13 @@ RULES = {
     "lost": Rule("difference", 1), "unaccounted": Rule("difference", 1),
     "dropped": Rule("difference", 1),
 }
+NOISY = Rule("relative", WITHOUT_PEERS)
 BESIDE_PEERS = {measure: Rule("relative", 0.05) for measure in ("time", "cpu", "cpu-all", "bpf")}
 EXACT_FLOOR = 0.001
 
 # change: as a share (exact, relative) or in the row's unit (difference); noise: the least that
 # would have counted; verdict: worse, better, changed (where neither is good), same, unjudged.
-Change = collections.namedtuple("Change", "key unit base new change noise share verdict")
+Change = collections.namedtuple("Change", "key unit base new change noise share verdict exact")
 
 
 class Trial:
@@ -131,13 +133,12 @@ def drift(pairs):
 def trial(key, pair, pairs, moved):
     """A Trial, or None where there are too few values."""
     measure = pair[0]["measure"]
-    if measure in RULES and RULES[measure].kind == "difference" or not all(map(positive, pair)):
+    if RULES.get(measure, NOISY).kind == "difference" or not all(map(positive, pair)):
         least, share = RULES.get(measure, Rule("difference", 1)).least, False
         sides = [summary.by_process(row["values"], row) for row in pair]
     else:
         peers = peers_of(pair, pairs) if measure in BESIDE_PEERS else []
-        rule = BESIDE_PEERS[measure] if peers else RULES.get(measure,
-                                                             Rule("relative", WITHOUT_PEERS))
+        rule = BESIDE_PEERS[measure] if peers else RULES.get(measure, NOISY)
         least, share = math.log1p(rule.least), True
         if peers:
             least = max(least, moved.get((pair[0]["group"], measure), moved[None]))
@@ -154,7 +155,7 @@ def verdict(row, change):
 def judged(key, pair, change, noise, share, changed):
     base, new = (summary.median(row["values"]) for row in pair)
     return Change(key, pair[1]["unit"], base, new, change, noise, share,
-                  verdict(pair[1], change) if changed else "same")
+                  verdict(pair[1], change) if changed else "same", False)
 
 
 def exact(key, pair):
@@ -163,11 +164,14 @@ def exact(key, pair):
     noise = least * abs(base) + EXACT_FLOOR + \
         sum(max(row["values"]) - min(row["values"]) for row in pair)
     size = abs(base) or 1
-    return judged(key, pair, (new - base) / size, noise / size, bool(base), abs(new - base) > noise)
+    return judged(key, pair, (new - base) / size, noise / size, bool(base), abs(new - base) > noise)._replace(exact=True)
 
 
-def is_exact(measure):
-    return measure in RULES and RULES[measure].kind == "exact"
+def is_exact(pair):
+    """Whether the figure is the same for the same code; a size is if it was taken only once."""
+    measure = pair[0]["measure"]
+    return RULES.get(measure, NOISY).kind == "exact" or \
+        measure == "bytes" and all(len(row["values"]) == 1 for row in pair)
 
 
 def decide(trials):
@@ -199,7 +203,7 @@ def find(base, new):
         for key, pair in pairs.items():
             if pair[0]["role"] != "ours":
                 continue
-            if is_exact(pair[0]["measure"]):
+            if is_exact(pair):
                 found.append(exact(key, pair))
                 continue
             made = trial(key, pair, pairs, moved)

@@ -90,7 +90,8 @@ def exact_measures_are_compared_exactly(_env):
             ("instructions", 1000, 1003, "same"), ("instructions", 1000, 1010, "worse"),
             ("instructions", 1000, 900, "better"), ("allocations", 0, 0, "same"),
             ("allocations", 0, 1, "worse"), ("allocations", 0, 0.01, "worse"),
-            ("verified", 10000, 10500, "worse")):
+            ("verified", 10000, 10500, "worse"), ("bytes", 5.0, 5.05, "same"),
+            ("bytes", 5.0, 5.2, "worse")):
         got, _ = verdicts([made.one_row(measure, base)], [made.one_row(measure, new)])
         equal(got, {f"micro/g/profiler/{measure}": verdict}, f"{measure} {base} -> {new}")
 
