@@ -104,10 +104,14 @@ def fastest_peer(ours):
     return figure
 
 
-OURS_PUSH = "micro/push/profiler/time"
 TABLE = (
-    Promise("push", "hand-off of an event", "ns", "<=", 3, worst(OURS_PUSH)),
-    Promise("push-peer", "  by the fastest peer's time", "x", "<=", 1, fastest_peer(OURS_PUSH)),
+    Promise("push", "hand-off of an event", "ns", "<=", 3, worst("micro/push/profiler/time")),
+    Promise("push-peer", "  by the fastest peer's time", "x", "<=", 1,
+            fastest_peer("micro/push/profiler/time")),
+    Promise("pushpop-peer", "  put and taken, by the same", "x", "<=", 1,
+            fastest_peer("micro/pushpop/profiler/time")),
+    Promise("push2-peer", "  between two CPUs, by the same", "x", "<=", 1,
+            fastest_peer("micro/push2/profiler/time")),
     Promise("parse", "parse in place, by a plain scan", "x", "<=", 1.2,
             ratio("micro/parse/profiler/time", "micro/parse/scan/time")),
     Promise("allocations", "allocations per event", "", "<=", 0,
@@ -131,8 +135,12 @@ TABLE = (
             ratio("overhead/cpu@1000/profiler/cpu", "overhead/{group}/perf-dwarf/cpu")),
     Promise("slow-1k", "slowdown at 1 kHz", "%", "within", 1,
             worst("overhead/*@1000/profiler/slowdown")),
+    Promise("slow-1k-cpu", "  in CPU time", "%", "within", 1,
+            worst("overhead/*@1000/profiler/slowdown-cpu")),
     Promise("slow-10k", "slowdown at 10 kHz", "%", "<", 5,
             worst("overhead/*@10000/profiler/slowdown")),
+    Promise("slow-10k-cpu", "  in CPU time", "%", "<", 5,
+            worst("overhead/*@10000/profiler/slowdown-cpu")),
     Promise("bpf", "BPF program, by bpftrace's", "x", "<=", 0.5,
             ratio("overhead/cpu@10000/profiler/bpf", "overhead/{group}/bpftrace/bpf")),
     Promise("bytes", "stream per sample at 10 kHz", "B", "<=", 8,

@@ -56,15 +56,15 @@ def estimate(row):
 
 
 def ratio(ours, theirs):
-    """(median, low, high) of the ratio of two rows that were measured in the same rounds."""
+    """(median, low, high) of the ratio of two rows that were measured in the same rounds. With
+    unlike numbers of rounds the ends are those of both intervals at their worst."""
     pairs = list(zip(ours["values"], theirs["values"]))
     ratios = [a / b for a, b in pairs if b]
     if len(ours["values"]) != len(theirs["values"]) or len(ratios) < len(pairs):
-        base = median(theirs["values"])
-        if not base:
+        (middle, low, high), (base, least, most) = estimate(ours), estimate(theirs)
+        if not base or least <= 0:
             return math.nan, math.nan, math.nan
-        low, high = interval(by_process(ours["values"], ours))
-        return median(ours["values"]) / base, low / base, high / base
+        return middle / base, low / most, high / least
     return (median(ratios), *interval(by_process(ratios, ours)))
 
 

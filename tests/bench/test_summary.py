@@ -60,6 +60,11 @@ def ratios_are_of_the_same_round(_env):
 
 
 @test
+def unlike_numbers_of_rounds_make_wide_ratios(_env):
+    equal(summary.ratio(row([2.0, 3.0, 4.0]), row([1.0, 2.0])), (2, 1, 4), "3 / 1.5, 2 / 2, 4 / 1")
+
+
+@test
 def chances_of_t(_env):
     """Critical values of the tables, of odd and even degrees of freedom."""
     for t, freedom, chance in ((12.706, 1, 0.05), (4.303, 2, 0.05), (3.182, 3, 0.05),
