@@ -4,8 +4,8 @@
 Each row of role "ours" that both runs have is judged by the rule of its measure:
 
   exact       instructions, allocations, verified, and bytes that were counted once: the same code
-              gives the same figure. A change counts beyond a small share of it, and beyond the
-              range of the values themselves.
+              gives the same figure. A change counts beyond a small share of it and a floor (a
+              tenth of an instruction), and beyond the range of the values themselves.
   relative    times, bytes, memory: logarithms are compared, so a change is a ratio. Times of a
               group with peers or limits are taken as ratio to these, round by round: what slows
               the whole machine between two runs cancels out.
@@ -31,9 +31,9 @@ import summary
 ALPHA = 0.01
 PRIOR = 4
 WITHOUT_PEERS = 0.25
-Rule = collections.namedtuple("Rule", "kind least")
+Rule = collections.namedtuple("Rule", "kind least floor", defaults=(0.001,))
 RULES = {
-    "instructions": Rule("exact", 0.005), "verified": Rule("exact", 0.01),
+    "instructions": Rule("exact", 0.005, 0.1), "verified": Rule("exact", 0.01),
     "allocations": Rule("exact", 0), "bytes": Rule("relative", 0.02),
     "memory": Rule("relative", 0.1), "slowdown": Rule("difference", 1.0),
     "slowdown-cpu": Rule("difference", 1.0), "blind": Rule("difference", 0.5),
@@ -43,7 +43,6 @@ RULES = {
 }
 NOISY = Rule("relative", WITHOUT_PEERS)
 BESIDE_PEERS = {measure: Rule("relative", 0.05) for measure in ("time", "cpu", "cpu-all", "bpf")}
-EXACT_FLOOR = 0.001
 
 # change: as a share (exact, relative) or in the row's unit (difference); noise: the least that
 # would have counted; verdict: worse, better, changed (where neither is good), same, unjudged.
@@ -160,8 +159,8 @@ def judged(key, pair, change, noise, share, changed):
 
 def exact(key, pair):
     base, new = (summary.median(row["values"]) for row in pair)
-    least = RULES[pair[0]["measure"]].least
-    noise = least * abs(base) + EXACT_FLOOR + \
+    rule = RULES[pair[0]["measure"]]
+    noise = rule.least * abs(base) + rule.floor + \
         sum(max(row["values"]) - min(row["values"]) for row in pair)
     size = abs(base) or 1
     return judged(key, pair, (new - base) / size, noise / size, bool(base), abs(new - base) > noise)._replace(exact=True)
