@@ -12,7 +12,8 @@ PACKAGES = gcc libc6-dev cmake ninja-build pkg-config clang llvm bpftool libbpf-
 PACKAGES_TEST = libcriterion-dev libclang-rt-14-dev clang-format-14 mandoc golang-go python3 g++ \
 	elfutils debuginfod dwz xz-utils chromium valgrind
 PACKAGES_BENCH = linux-perf bpftrace python3 perl sqlite3 nginx-light wrk redis-tools gcc openssl \
-	nodejs xz-utils git elfutils openjdk-17-dbg openjdk-17-jre-headless
+	nodejs xz-utils git elfutils openjdk-17-dbg openjdk-17-jre-headless libck-dev liburcu-dev \
+	libboost-dev g++ valgrind
 PACKAGES_TIDY = clang-tidy
 PACKAGES_ARM64 = gcc-aarch64-linux-gnu g++-aarch64-linux-gnu
 PACKAGES_VM = qemu-system-x86 qemu-system-arm e2fsprogs

@@ -1,65 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * bench_push.c - handing 32-byte events from one thread to another: the recorder's hand-off, and
- * what copying the same bytes costs.
+ * what copying the same bytes costs. The groups push, pushpop and push2 are those of queue_bench.h.
  *
- * The groups are those of queue_bench.h: push, pushpop and push2 with an event at a time, and the
- * same with -batch, where a hand-off is of QUEUE_BATCH events.
+ * The hand-off passes on packets, and the events in one cost nothing but being filled in. With a
+ * packet for each event it is what the peers are: a queue of single events.
  */
 #include <string.h>
 
-#include "bench/micro/queue_bench.h"
-#include "profiler/handoff.h"
+#include "bench/micro/handoff_queue.h"
 
-/* A packet of one event. */
-struct each {
-	struct queue_common common;
-	struct handoff *h;
-};
-
-static int each_open(struct each *q)
-{
-	return handoff_new(&q->h, QUEUE_BYTES);
-}
-
-static void each_close(struct each *q)
-{
-	handoff_free(q->h);
-}
-
-static void each_clear(struct each *q)
-{
-	atomic_store_explicit(&q->h->tail, atomic_load_explicit(&q->h->head, memory_order_relaxed),
-			      memory_order_release);
-}
-
-static inline struct push_event *events_of(struct handoff_packet *p)
-{
-	return (struct push_event *)(void *)(handoff_bytes(p));
-}
-
-static inline uint64_t each_put(struct each *q, uint64_t k)
-{
-	struct handoff_packet *p = handoff_reserve(q->h, 0, EVENT_BYTES);
-
-	if (!p)
-		return 0;
-	push_event_fill(events_of(p), k);
-	handoff_commit(q->h, p);
-	return 1;
-}
-
-static inline uint64_t each_take(struct each *q, uint64_t *sum)
-{
-	struct handoff_packet *p = handoff_take(q->h);
-
-	if (!p)
-		return 0;
-	*sum += push_event_sum(events_of(p));
-	handoff_done(q->h, p);
-	return 1;
-}
-
+QUEUE_SETUP(each)
 QUEUE_RUNS(each)
 
 /* As the recorder does it: a packet holds what came together, and then the writer is woken. */
@@ -113,6 +64,7 @@ static inline uint64_t packet_take(struct packet *q, uint64_t *sum)
 	return QUEUE_BATCH;
 }
 
+QUEUE_SETUP(packet)
 QUEUE_RUNS(packet)
 
 /* The limit: the bytes are put down and nobody is told. */
@@ -132,18 +84,7 @@ static int copy_open(struct copy *c)
 	return 0;
 }
 
-static uint64_t copy_each(void *state, uint64_t ops)
-{
-	struct copy *c = state;
-
-	for (uint64_t k = 0; k < ops; k++) {
-		memcpy(&c->to[k % QUEUE_EVENTS], &c->from[k % QUEUE_EVENTS], EVENT_BYTES);
-		__asm__ volatile("" : : : "memory"); /* one by one, as events come */
-	}
-	return ops;
-}
-
-static uint64_t copy_batches(void *state, uint64_t ops)
+static uint64_t copy_run(void *state, uint64_t ops)
 {
 	struct copy *c = state;
 	uint64_t k;
@@ -167,33 +108,21 @@ static int copy_setup(void **ret_state)
 }
 
 static const struct bench benches[] = {
-	QUEUE_BENCHES(each, "", "profiler", "the hand-off, a packet of one event, filled in place",
+	QUEUE_BENCHES(packet, "profiler",
+		      "as the recorder does it: filled in place, 256 a packet, one wake-up each",
 		      BENCH_OURS),
-	QUEUE_BENCHES(packet, "-batch", "profiler",
-		      "the hand-off, a packet of 256 events, filled in place; wakes the consumer",
+	QUEUE_BENCHES(each, "profiler-single", "the same queue, a packet for each event",
 		      BENCH_OURS),
 	{
 		.group = "push",
 		.name = "memcpy",
-		.about = "the same bytes copied, one event at a time",
+		.about = "the same bytes copied, 256 events at a time",
 		.role = BENCH_LIMIT,
 		.op = "event",
 		.bytes_per_op = EVENT_BYTES,
 		.allocates_nothing = 1,
 		.setup = copy_setup,
-		.run = copy_each,
-		.teardown = free,
-	},
-	{
-		.group = "push-batch",
-		.name = "memcpy",
-		.about = "the same bytes copied, a batch at a time",
-		.role = BENCH_LIMIT,
-		.op = "event",
-		.bytes_per_op = EVENT_BYTES,
-		.allocates_nothing = 1,
-		.setup = copy_setup,
-		.run = copy_batches,
+		.run = copy_run,
 		.teardown = free,
 	},
 };

@@ -4,8 +4,8 @@
 
 Runs the program `micro` (micro.c), which it builds, as several processes, because how fast code is
 also depends on where it happens to lie in memory. In each process the benches of a group take turns
-in every round. Instructions are counted by valgrind (callgrind), as the difference between a run of
-N operations and one of 2 N: the same on every run and machine of a kind. Benches with two threads
+in every round. Instructions are counted by valgrind (callgrind) within run(), as the difference
+between a run of N operations and one of 2 N: the same every time, for the same program. Benches with two threads
 are not counted so: how long one waits for the other is chance.
 
     bench/micro/micro.py [--build DIR] [--json FILE] [--group NAME]... [--processes N] [--rounds N]
@@ -82,7 +82,8 @@ def run(micro, args):
 
 def collected(micro, name, ops):
     """(operations, instructions) of a run under callgrind; None when it does not run there."""
-    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", micro,
+    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                           "--collect-atstart=no", "--toggle-collect=counted_run", micro,
                            "--once", name, str(ops)], capture_output=True, text=True)
     count = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not count:

@@ -6,6 +6,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <new>
 
+#include "bench/micro/latency_bench.h"
 #include "bench/micro/queue_bench.h"
 
 namespace
@@ -46,7 +47,9 @@ inline uint64_t boost_each_take(boost_each *q, uint64_t *sum)
 	return q->events->consume_one([sum](const push_event &e) { *sum += push_event_sum(&e); });
 }
 
+QUEUE_SETUP(boost_each)
 QUEUE_RUNS(boost_each)
+QUEUE_LATENCY(boost_each, LATENCY_PACE_NS, LATENCY_EVENTS)
 
 struct boost_batch {
 	queue_common common;
@@ -88,11 +91,13 @@ inline uint64_t boost_batch_take(boost_batch *q, uint64_t *sum)
 	return n;
 }
 
+QUEUE_SETUP(boost_batch)
 QUEUE_RUNS(boost_batch)
 
 const bench benches[] = {
-	QUEUE_BENCHES(boost_each, "", "boost", "spsc_queue", BENCH_PEER),
-	QUEUE_BENCHES(boost_batch, "-batch", "boost", "spsc_queue, events copied in", BENCH_PEER),
+	QUEUE_BENCHES(boost_each, "boost", "spsc_queue, copied in one by one", BENCH_PEER),
+	QUEUE_BENCHES(boost_batch, "boost-batch", "spsc_queue, copied in 256 at a time", BENCH_PEER),
+	LATENCY_BENCH(boost_each, "boost", "spsc_queue, looked for all the time", BENCH_PEER),
 };
 } // namespace
 

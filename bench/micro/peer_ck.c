@@ -6,6 +6,7 @@
 #include <ck_ring.h>
 #include <string.h>
 
+#include "bench/micro/latency_bench.h"
 #include "bench/micro/queue_bench.h"
 
 CK_RING_PROTOTYPE(events, push_event)
@@ -54,10 +55,13 @@ static inline uint64_t ck_take(struct ck *q, uint64_t *sum)
 	return 1;
 }
 
+QUEUE_SETUP(ck)
 QUEUE_RUNS(ck)
+QUEUE_LATENCY(ck, LATENCY_PACE_NS, LATENCY_EVENTS)
 
 static const struct bench benches[] = {
-	QUEUE_BENCHES(ck, "", "ck_ring", "ConcurrencyKit, filled in place", BENCH_PEER),
+	QUEUE_BENCHES(ck, "ck_ring", "ConcurrencyKit, filled in place", BENCH_PEER),
+	LATENCY_BENCH(ck, "ck_ring", "ConcurrencyKit, looked for all the time", BENCH_PEER),
 };
 
 const struct bench_list peer_ck = { benches, sizeof(benches) / sizeof(*benches) };

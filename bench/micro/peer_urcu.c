@@ -72,10 +72,11 @@ static inline uint64_t urcu_take(struct urcu *q, uint64_t *sum)
 	return 1;
 }
 
+QUEUE_SETUP(urcu)
 QUEUE_RUNS(urcu)
 
 static const struct bench benches[] = {
-	QUEUE_BENCHES(urcu, "", "liburcu", "wfcqueue, nodes filled in place", BENCH_PEER),
+	QUEUE_BENCHES(urcu, "liburcu", "wfcqueue, nodes filled in place", BENCH_PEER),
 };
 
 const struct bench_list peer_urcu = { benches, sizeof(benches) / sizeof(*benches) };

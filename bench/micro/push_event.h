@@ -61,4 +61,16 @@ static inline uint64_t push_event_total(uint64_t count)
 	return numbers * (EVENT_STEP + 2 * both) + count * both;
 }
 
+/** push_event_number() - of the event that has this sum */
+static inline uint64_t push_event_number(uint64_t sum)
+{
+	const uint64_t both = (UINT64_C(1) << 32) + 1;
+	const uint64_t factor = EVENT_STEP + 2 * both;
+	uint64_t inverse = factor; /* modulo 2^64, as it is odd; each step doubles the right bits */
+
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - factor * inverse;
+	return (sum - both) * inverse;
+}
+
 #endif /* PROFILER_BENCH_PUSH_EVENT_H */

@@ -14,7 +14,7 @@
  *							how many, 0 when it is empty
  *	void Q_clear(struct Q *q)			empties it without looking
  *
- * QUEUE_RUNS(Q) makes of them:
+ * QUEUE_SETUP(Q) makes of them what sets a bench up, and QUEUE_RUNS(Q) these:
  *
  *	Q_push		one thread puts; a full queue is emptied at a stroke
  *	Q_pushpop	one thread puts until it is full, then takes until it is empty
@@ -42,6 +42,8 @@ struct queue_common {
 	struct pair *pair; /* of a bench with two threads */
 	uint64_t wanted;   /* events for the second thread to take */
 	uint64_t sum;	   /* of those it took */
+	uint64_t begin_ns; /* for latencies: times are counted from here */
+	uint32_t *latency_ns;
 };
 
 static inline void queue_spin(void)
@@ -119,13 +121,16 @@ static inline void queue_spin(void)
 		pair_wait(q->common.pair);                                                        \
 		bench_check(q->common.sum == push_event_total(k), "events lost or changed");      \
 		return k;                                                                         \
-	}                                                                                         \
-                                                                                                  \
+	}
+
+/* Q_setup(), Q_setup2() with a second thread, and Q_teardown() */
+#define QUEUE_SETUP(Q)  \
 	static void Q##_teardown(void *state)                                                     \
 	{                                                                                         \
 		struct Q *q = (struct Q *)state;                                                  \
                                                                                                   \
 		pair_free(q->common.pair);                                                        \
+		free(q->common.latency_ns);                                                       \
 		Q##_close(q);                                                                     \
 		free(q);                                                                          \
 	}                                                                                         \
@@ -138,6 +143,7 @@ static inline void queue_spin(void)
 		if (!q)                                                                           \
 			return -ENOMEM;                                                           \
 		q->common.pair = NULL;                                                            \
+		q->common.latency_ns = NULL;                                                      \
 		err = Q##_open(q);                                                                \
 		if (err) {                                                                        \
 			free(q);                                                                  \
@@ -163,15 +169,13 @@ static inline void queue_spin(void)
 		return 0;                                                                         \
 	}
 
-/*
- * The three benches of queue Q; @batch is "" or "-batch".
- */
-#define QUEUE_BENCHES(Q, batch, who, what, part)                                                  \
-	{ "push" batch, who, what, part, "event", EVENT_BYTES, 1,                                 \
+/* The three benches of queue Q. */
+#define QUEUE_BENCHES(Q, who, what, part)                                                         \
+	{ "push", who, what, part, "event", EVENT_BYTES, 1,                                       \
 	  Q##_setup, Q##_push, Q##_teardown, 1, NULL },                                           \
-	{ "pushpop" batch, who, what, part, "event", EVENT_BYTES, 1,                              \
+	{ "pushpop", who, what, part, "event", EVENT_BYTES, 1,                                    \
 	  Q##_setup, Q##_pushpop, Q##_teardown, 1, NULL },                                        \
-	{ "push2" batch, who, what, part, "event", EVENT_BYTES, 1,                                \
+	{ "push2", who, what, part, "event", EVENT_BYTES, 1,                                      \
 	  Q##_setup2, Q##_push2, Q##_teardown, 2, NULL }
 /* clang-format on */
 

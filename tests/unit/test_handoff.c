@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_handoff.c - the queue between the drain thread and the writer thread, used by one thread.
- * With two it runs in tests/race/.
+ * test_handoff.c - the queue between the drain thread and the writer thread, mostly used by one
+ * thread. With two it also runs in tests/race/.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "profiler/handoff.h"
@@ -159,4 +160,47 @@ Test(handoff, random_sizes_many_laps)
 	}
 	cr_assert(gt(u64, bytes_taken, 100 * QUEUE_BYTES));
 	cr_assert(gt(u32, refused, 10));
+}
+
+/* Not always equally long. */
+static void dawdle(uint64_t *random)
+{
+	for (volatile uint32_t i = random_below(random, 300); i; i--)
+		;
+}
+
+static void *take_all(void *taken)
+{
+	uint64_t random = 2;
+	struct handoff_packet *p;
+
+	while ((p = handoff_wait(handoff))) {
+		++*(uint32_t *)taken;
+		handoff_done(handoff, p);
+		dawdle(&random);
+	}
+	return NULL;
+}
+
+/*
+ * The consumer is about to fall asleep for every packet, and the packet comes a little earlier or
+ * later each time: should a wake-up be lost, both wait for ever.
+ */
+Test(handoff, a_packet_wakes_a_consumer_that_falls_asleep, .timeout = 60)
+{
+	uint32_t taken = 0;
+	uint64_t random = 1;
+	pthread_t consumer;
+
+	cr_assert(zero(int, pthread_create(&consumer, NULL, take_all, &taken)));
+	for (uint32_t k = 0; k < 50000; k++) {
+		dawdle(&random);
+		cr_assert(put(k, 1, 16));
+		handoff_wake(handoff);
+		while (!handoff_empty(handoff))
+			;
+	}
+	handoff_close(handoff);
+	pthread_join(consumer, NULL);
+	cr_assert(eq(u32, taken, 50000));
 }
