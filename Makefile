@@ -5,7 +5,6 @@ BUILD_TYPE ?= RelWithDebInfo
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 TEST_DURATION ?= 300
-AS_ROOT = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What a base Debian 12 lacks, by purpose.
 PACKAGES = gcc libc6-dev cmake ninja-build pkg-config clang llvm bpftool libbpf-dev libelf-dev \
@@ -59,7 +58,7 @@ define install_packages
 	$$sudo apt-get update -qq && install
 endef
 
-.PHONY: build arm64 deps deps-test deps-bench demo test test-long test-vm fuzz bench tidy format install clean
+.PHONY: build arm64 deps deps-test deps-bench demo test test-long test-vm fuzz bench bench-full tidy format install clean
 
 build:
 	@mkdir -p $(BUILD)
@@ -104,12 +103,11 @@ test-vm: deps-test
 fuzz: deps-test
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
 
-bench: deps-bench
+# A few minutes, and all of it; bench/run says what the suites are.
+bench bench-full: deps-bench
 	@$(MAKE) --no-print-directory build
-	@$(AS_ROOT) bench/compare.py --build $(BUILD)
-	@$(AS_ROOT) bench/stacks.py --build $(BUILD)
-	@$(AS_ROOT) bench/resolve.py --build $(BUILD)
-	@bench/scale.py --build $(BUILD)
+	-@cmake --build $(BUILD) --target micro
+	@bench/run --build $(BUILD) $(if $(filter bench-full,$@),--full)
 
 tidy: deps
 	$(call install_packages,$(PACKAGES_TIDY))

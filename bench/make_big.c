@@ -6,7 +6,7 @@
  *	make_big perf SAMPLES STACKS LIBRARY TEXT >perf.data
  *
  * All code is in LIBRARY: FUNCTIONS functions of 64 bytes each, the first at TEXT, its offset in
- * the file (bench/scale.py makes one). Stacks are 20 functions deep, share their outer half by the
+ * the file (bench/tools.py makes one). Stacks are 20 functions deep, share their outer half by the
  * hundred, and are all as frequent: harder on caches than what programs do. 200 threads, a
  *millisecond between samples, a new epoch of the stream every million samples. The same arguments
  *give the same bytes.

@@ -42,7 +42,6 @@ import argparse
 import collections
 import contextlib
 import ctypes
-import json
 import os
 import re
 import shutil
@@ -54,12 +53,13 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
-sys.path[:0] = [HERE, os.path.join(HERE, "../tests/live")]
+sys.path[:0] = [HERE, os.path.join(HERE, "lib"), os.path.join(HERE, "../tests/live")]
 
 import compare  # noqa: E402
 import debian_mix  # noqa: E402
 import outermost  # noqa: E402
 import stream  # noqa: E402
+import suite  # noqa: E402
 
 PR_SET_CHILD_SUBREAPER = 36
 SCRIPT_LIMIT_S = 300
@@ -294,11 +294,25 @@ def targets(rows, args):
     return found
 
 
-def report(rows, args):
+def add_rows(result, group, recorder, row):
+    """A line of the table as rows of the result."""
+    name, role = (recorder, "ours") if recorder == "profiler" else \
+        (recorder.replace(" -g", "-fp").replace(" ", "-"), "peer")
+    for measure, unit, better, value in (
+            ("complete", "%", "more", share(row)), ("frames", "", "", row["frames"]),
+            ("lost", "samples", "less", row["lost"]), ("bytes", "B/sample", "less", row["bytes"]),
+            ("cpu", "us/sample", "less", row["cpu_us"]), ("bpf", "ns/sample", "less", row["bpf_ns"]),
+            ("memory", "MB", "less", row["kb"] / 1e3)):
+        if value is not None and value == value:
+            result.row(group, name, role, measure, unit, better, value)
+
+
+def report(rows, args, result):
     for recorder in args.recorders:
         row = total(rows, recorder)
         if row:
             show("the mix", recorder, row)
+            add_rows(result, "mix", recorder, row)
     found = targets(rows, args)
     print()
     for what, value, target, met in found:
@@ -331,8 +345,24 @@ def options():
     parser.add_argument("--hz", type=int, default=1000)
     parser.add_argument("--ends", type=int, default=3, metavar="N",
                         help="for each program, the N most common ends of incomplete stacks")
-    parser.add_argument("--json", help="write all figures here")
+    parser.add_argument("--json", help="write the result here")
     return parser.parse_args()
+
+
+def measure(args, result):
+    """Prints the table; whether the targets are met."""
+    rows = collections.defaultdict(dict)
+    with tempfile.TemporaryDirectory(prefix="stacks-") as work:
+        for name in args.programs:
+            with debian_mix.started(name, work, args.build) as target:
+                time.sleep(0.5)
+                for recorder in args.recorders:
+                    row, samples = RECORDERS[recorder](args, work)
+                    row.update(judge(samples, target))
+                    rows[name][recorder] = row
+                    show(name, recorder, row)
+                    add_rows(result, name, recorder, row)
+    return report(rows, args, result)
 
 
 def main():
@@ -350,20 +380,9 @@ def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     print(f"{args.seconds:g} s each, {args.hz} Hz, {os.cpu_count()} CPUs")
     print(LINE.format(*HEAD))
-    rows = collections.defaultdict(dict)
-    with tempfile.TemporaryDirectory(prefix="stacks-") as work:
-        for name in args.programs:
-            with debian_mix.started(name, work, args.build) as target:
-                time.sleep(0.5)
-                for recorder in args.recorders:
-                    row, samples = RECORDERS[recorder](args, work)
-                    row.update(judge(samples, target))
-                    rows[name][recorder] = row
-                    show(name, recorder, row)
-    if args.json:
-        with open(args.json, "w") as f:
-            json.dump({"seconds": args.seconds, "hz": args.hz, "rows": rows}, f, indent=1)
-    sys.exit(0 if report(rows, args) else 1)
+    with suite.Suite("stacks", args.build, args.json) as result:
+        good = measure(args, result)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

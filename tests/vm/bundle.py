@@ -13,7 +13,7 @@ from guestdisk import TREE, LabError
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 SCRIPTS = ("tests/README.md", "tests/live", "tests/vm", "bench/outermost.py", "bench/fixed.py",
-           "proto/stream.proto")
+           "bench/lib", "proto/stream.proto")
 PROGRAMS = ("bin", "workloads", "stacks")
 NEEDED = ("bin/profiler", "bin/profiler-jail", "bin/profiler-report", "workloads/shares",
           "stacks/plain")

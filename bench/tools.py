@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scale.py - how long the tools take for a large stream, and how much memory.
+"""tools.py - how long the tools take for a large stream, and how much memory.
 
-    bench/scale.py [--build DIR] [--samples N] [--stacks N] [--peer-samples N] [--runs N]
+    bench/tools.py [--build DIR] [--samples N] [--stacks N] [--peer-samples N] [--runs N]
+                   [--json FILE]
 
 A stream of 10 million samples and 100,000 stacks (bench/make_big.c) goes through profiler-report,
 profiler-folded and profiler-pprof; each has to take less than 3 s and 200 MB (the best of some
@@ -21,6 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+
+import suite  # noqa: E402
 
 FUNCTIONS = 1000
 SECONDS = 3
@@ -60,12 +66,17 @@ def timed(command, out, stdin=None):
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
     if status:
-        sys.exit(f"scale: {' '.join(command)} failed: {status}")
+        sys.exit(f"tools: {' '.join(command)} failed: {status}")
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def best(command, out, runs):
+def best(command, out, runs, result, group):
+    """The fastest of some runs, all of which are rows of the result."""
     found = [timed(command, out) for _ in range(runs)]
+    seconds, cpu, megabytes = zip(*found)
+    result.row(group, "profiler", "ours", "seconds", "s", "less", seconds)
+    result.row(group, "profiler", "ours", "cpu", "s", "less", cpu)
+    result.row(group, "profiler", "ours", "memory", "MB", "less", megabytes)
     return min(found)
 
 
@@ -78,7 +89,7 @@ def make(args, folder, kind, samples, library, name):
     return path
 
 
-def measure_tools(args, folder, library):
+def measure_tools(args, folder, library, result):
     stream = make(args, folder, "stream", args.samples, library, "big.prof")
     good = True
     print(f"\n{'':20} {'seconds':>9} {'CPU time':>9} {'MB':>6}   want < {SECONDS} s, "
@@ -86,7 +97,7 @@ def measure_tools(args, folder, library):
     for tool in ("report", "folded", "pprof"):
         out = os.path.join(folder, "out." + tool)
         seconds, cpu, megabytes = best([os.path.join(args.build, f"bin/profiler-{tool}"), stream],
-                                       out, args.runs)
+                                       out, args.runs, result, tool)
         fits = seconds < SECONDS and megabytes < MEGABYTES
         good &= fits
         print(f"profiler-{tool:11} {seconds:9.2f} {cpu:9.2f} {megabytes:6.0f}   "
@@ -104,18 +115,22 @@ def read_folded(path):
     return counts
 
 
-def compare_perf(args, folder, library):
+def compare_perf(args, folder, library, result):
     if not shutil.which("perf"):
-        print("\nperf is not installed (make deps-bench): not compared")
+        result.note("perf is not installed (make deps-bench): not compared")
+        print("\n" + result.notes[-1])
         return True
     print()
     stream = make(args, folder, "stream", args.peer_samples, library, "peer.prof")
     data = make(args, folder, "perf", args.peer_samples, library, "peer.data")
     ours, theirs = os.path.join(folder, "ours"), os.path.join(folder, "theirs")
     seconds, _, megabytes = best([os.path.join(args.build, "bin/profiler-folded"), stream], ours,
-                                 args.runs)
+                                 args.runs, result, "fold-peer")
     pipe = f"perf script -i {data} -F comm,ip,sym | awk '{FOLD}'"
-    peer, _, peer_megabytes = timed(["sh", "-c", pipe], theirs)
+    peer, peer_cpu, peer_megabytes = timed(["sh", "-c", pipe], theirs)
+    result.row("fold-peer", "perf-script", "peer", "seconds", "s", "less", peer, "perf script | awk")
+    result.row("fold-peer", "perf-script", "peer", "cpu", "s", "less", peer_cpu)
+    result.row("fold-peer", "perf-script", "peer", "memory", "MB", "less", peer_megabytes)
     same = read_folded(ours) == read_folded(theirs)
     print(f"\n{'':20} {'seconds':>9} {'MB':>6}   want {FASTER} times faster, the same stacks")
     print(f"profiler-folded      {seconds:9.2f} {megabytes:6.0f}")
@@ -131,15 +146,17 @@ def main():
     parser.add_argument("--stacks", type=int, default=100_000)
     parser.add_argument("--peer-samples", type=int, default=2_000_000)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", help="write the result here")
     args = parser.parse_args()
     if not os.access(os.path.join(args.build, "bench/make_big"), os.X_OK):
-        print(f"scale: {args.build}/bench/make_big is missing; build first (make build)",
+        print(f"tools: {args.build}/bench/make_big is missing; build first (make build)",
               file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="profiler-scale-") as folder:
+    with tempfile.TemporaryDirectory(prefix="profiler-tools-") as folder, \
+            suite.Suite("tools", args.build, args.json) as result:
         library = make_library(folder)
-        good = measure_tools(args, folder, library)
-        good &= compare_perf(args, folder, library)
+        good = measure_tools(args, folder, library, result)
+        good &= compare_perf(args, folder, library, result)
     return 0 if good else 1
 
 
