@@ -14,10 +14,11 @@ Needs root.
     cpu      us a sample, recorder and jail, in steady state: without start and end
     drain    ns a sample of the drain thread alone, which is the one that does not divide
     bpf      ns a run of the sampling program (kernel.bpf_stats_enabled, which adds some itself)
-    start    ms of CPU time of recorder and jail until the first packet
+    start    ms of CPU time of recorder and jail until all of the load was seen once
     memory   MB of recorder and jail, counted as bench/lib/recorders.py does
     bytes    of the stream by sample, start and definitions included
-    files    that the recorder has open
+    whole    % of user stacks that reach the outermost frame; those of a process's first samples,
+             before it is known, are in it
     dropped  samples, in all of the recording
 
 After each series is what its costs do as the size grows: the exponent of a power law with its 95 %
@@ -50,6 +51,7 @@ from scaling_point import CannotMeasure  # noqa: E402
 HZ = 2000        # where the rate is not what differs
 GUEST_HZ = 100
 LOAD_S = 600     # it is ended before
+SLICE_S = 0.0005 # of a turn of bench/workloads/crowd
 WINDOWS, WINDOW_S = 3, 0.7
 FULL_ROUNDS = 3
 ROUNDS = 5       # of scaling_rounds
@@ -59,6 +61,7 @@ WRITE_BYTES, WRITES = 64 << 10, 1024
 # What a size is passed as; sizes of the default and of --full; and what of it may grow with the
 # size, for that is what there is more of.
 Series = collections.namedtuple("Series", "name what option quick full may_grow")
+MEMBERS = ("threads", "processes")  # as many as the size says take turns
 SERIES = (
     Series("threads", "threads that take turns", "--threads", (2, 200, 10000),
            (2, 20, 200, 2000, 10000), ("start", "memory", "bytes")),
@@ -77,7 +80,9 @@ GUEST_CPUS = (2, 4, 8, 16)
 Measure = collections.namedtuple("Measure", "name unit")
 MEASURES = (Measure("cpu", "us/sample"), Measure("drain", "ns/sample"), Measure("bpf", "ns/run"),
             Measure("start", "ms"), Measure("memory", "MB"), Measure("bytes", "B/sample"),
-            Measure("files", "files"), Measure("dropped", "samples"))
+            Measure("whole", "%"), Measure("dropped", "samples"))
+GUEST_MEASURES = (Measure("memory", "MB"), Measure("files", "files"), Measure("bytes", "B/sample"),
+                  Measure("whole", "%"), Measure("dropped", "samples"))
 ROUND_MEASURES = (Measure("ns_per_sample", "ns/sample"), Measure("ns_per_empty_round", "ns/round"),
                   Measure("ns_per_record", "ns/record"),
                   Measure("writer_ns_per_sample", "ns/sample"), Measure("dropped", "samples"))
@@ -111,9 +116,11 @@ def one_point(args, series, size, folder):
     if series.option:
         argv += [series.option, str(size)]
     load = scaling_point.Load(argv)
+    members = size if series.name in MEMBERS else 0
     try:
         return scaling_point.record(args.build, HZ if series.option else size,
-                                    os.path.join(folder, "scaling.prof"), WINDOWS, WINDOW_S)
+                                    os.path.join(folder, "scaling.prof"),
+                                    1.3 * SLICE_S * members / os.cpu_count(), WINDOWS, WINDOW_S)
     finally:
         load.end()
 
@@ -196,13 +203,18 @@ def grows(series, measure, fit):
     return fit.low > scaling_fit.NEGLIGIBLE and measure not in series.may_grow
 
 
+def cell(value):
+    text = summary.digits(value)
+    return text if len(text) <= 8 else f"{value:.2g}"
+
+
 def print_table(title, sizes, measures, column):
     print(f"\n{title}")
     print(f"{'':8}" + "".join(f"{m.name:>9}" for m in measures))
     print(f"{'':8}" + "".join(f"{m.unit.split('/')[0]:>9}" for m in measures))
     for size in sizes:
-        cells = (summary.digits(summary.median(column(m.name)[size])) for m in measures)
-        print(f"{size:>8}" + "".join(f"{cell:>9}" for cell in cells))
+        cells = (cell(summary.median(column(m.name)[size])) for m in measures)
+        print(f"{size:>8}" + "".join(f"{text:>9}" for text in cells))
 
 
 def tell_fits(found, result, series, measures):
@@ -225,7 +237,8 @@ def tell_series(found, result, series, measures):
                 lambda name: found.column(series.name, name))
     for size in sizes:
         for m in measures:
-            result.row(series.name, str(size), "ours", m.name, m.unit, "less",
+            result.row(series.name, str(size), "ours", m.name, m.unit,
+                       "more" if m.name == "whole" else "less",
                        found.by[series.name][size][m.name])
     tell_fits(found, result, series, measures)
 
@@ -292,7 +305,7 @@ def tell(args, found, result, output):
     if "cpus" in found.by:
         guests = Series("cpus", f"CPUs of an emulated guest, {GUEST_HZ} Hz: no times", None, (),
                         (), ("memory", "files"))
-        tell_series(found, result, guests, [m for m in MEASURES if m.name in scaling_guest.KEEP])
+        tell_series(found, result, guests, GUEST_MEASURES)
     c = constants(found, output)
     if c:
         tell_model(c, result, args.cpus, args.hz)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """scaling_point.py - one recording under one load, its cost split into start and steady state.
 
-The recorder samples the whole machine while a load runs. What it cost until it was settled is its
-start; then come some windows of time, and what is measured in each is divided by the samples that
-were taken in it (runs of the sampling program, as the kernel counts them). So a figure a sample
-has nothing of the start in it, and is the same however long a recording is.
+The recorder samples the whole machine while a load runs. At first it loads programs, looks at all
+processes, and at each process, file and stack when it is sampled for the first time. When the
+load has gone round once that is over, and some windows of time follow. What is measured in each
+is divided by the samples that were taken in it (runs of the sampling program, as the kernel counts
+them). So a figure a sample has nothing of the start in it, and is the same however long a recording
+is; and the start is the CPU time before, less what so much time costs in the windows.
 
 CPU time of all is that of the recorder's and the jail's processes; that of the drain thread, which
 is the recorder's main one, the kernel's run time of it (/proc/PID/task/TID/schedstat).
 """
+import collections
 import contextlib
 import json
 import os
@@ -18,7 +21,7 @@ import time
 
 import recorders
 
-SETTLE_S = 0.7  # after the first packet: tables and names of the load have come by then
+SETTLE_S = 0.7  # beside the time that the load takes to go round: answers of the jail have come
 LIMIT_S = 20    # of the start, and of the end
 
 
@@ -26,20 +29,26 @@ class CannotMeasure(Exception):
     """What is missing, and what helps."""
 
 
+Look = collections.namedtuple("Look", "time all drain runs bpf")  # s, ns, ns, -, ns
+
+
 def drain_ns(pid):
     with open(f"/proc/{pid}/task/{pid}/schedstat", encoding="ascii") as f:
         return int(f.read().split()[0])
 
 
-class Look:
-    """A recorder at one moment; ns."""
+class Watch:
+    """A recorder, looked at now and then. A process of it that has ended keeps its CPU time."""
 
     def __init__(self, pid):
-        programs = recorders.programs([pid])
-        self.time = time.monotonic()
-        self.drain = drain_ns(pid)
-        self.all = sum(recorders.cpu_seconds(p) for p in recorders.family(pid)) * 1e9
-        self.runs, self.bpf = sum(p.runs for p in programs), sum(p.ns for p in programs)
+        self.pid, self.ns = pid, {}
+
+    def look(self):
+        for pid in recorders.family(self.pid):
+            self.ns[pid] = max(self.ns.get(pid, 0), recorders.cpu_seconds(pid) * 1e9)
+        programs = recorders.programs([self.pid])
+        return Look(time.monotonic(), sum(self.ns.values()), drain_ns(self.pid),
+                    sum(p.runs for p in programs), sum(p.ns for p in programs))
 
 
 class Load:
@@ -67,11 +76,11 @@ def wait_for_packets(child, path):
         time.sleep(0.01)
 
 
-def windows(pid, count, seconds):
-    looks = [Look(pid)]
+def windows(watch, count, seconds):
+    looks = [watch.look()]
     for _ in range(count):
         time.sleep(seconds)
-        looks.append(Look(pid))
+        looks.append(watch.look())
     return looks
 
 
@@ -88,27 +97,40 @@ def per_sample(before, after):
 
 
 def ledger(build, path):
-    """(samples written, samples dropped after they were taken) of a stream."""
+    """(samples written, dropped after they were taken, % of user stacks whole) of a stream."""
     text = subprocess.run([os.path.join(build, "bin/profiler-report"), "--json", path],
                           capture_output=True, text=True, check=True).stdout
     report = json.loads(text)
-    return report["samples"], report["ledger"]["dropped"]
+    stacks = {"whole": 0, "all": 0}
+    for row in report["ledger"].get("stacks", []):
+        stacks["all"] += row["samples"]
+        stacks["whole"] += row["samples"] if row["end"] == "whole" else 0
+    return (report["samples"], report["ledger"]["dropped"],
+            100 * stacks["whole"] / max(1, stacks["all"]))
 
 
-def record(build, hz, path, count, seconds):
+def start_ms(first, last):
+    """CPU time until the first look at the windows, less what so much time costs in them."""
+    steady = (last.all - first.all) / (last.time - first.time)
+    return max(0.0, first.all - steady * first.time) / 1e6
+
+
+def record(build, hz, path, round_s, count, seconds):
     """
-    A recording at a rate, of so many windows of so many seconds. Returns lists of one value a
-    window: cpu (us a sample), drain (ns a sample), bpf (ns a run), samples_s, drain_ns_s; and of
-    the whole: start (ms of CPU time until the first packet, a quarter of a second after the first
-    sample), memory (MB, with the jail's), files (open), bytes (a sample), dropped.
+    A recording at a rate under a load that takes round_s to go round, then of so many windows of
+    so many seconds. Returns lists of one value a window: cpu (us a sample), drain (ns a sample),
+    bpf (ns a run), samples_s, drain_ns_s; and of the whole: start (ms of CPU time), memory (MB,
+    with the jail's), files (open), bytes (a sample), whole (% of user stacks), dropped.
     """
     child = subprocess.Popen([os.path.join(build, "bin/profiler"), "-q", "-a", "-e", "cpu-clock",
                               "--hz", str(hz), "-o", path], stdin=subprocess.DEVNULL)
+    watch = Watch(child.pid)
     try:
         wait_for_packets(child, path)
-        start = Look(child.pid).all / 1e6
-        time.sleep(SETTLE_S)
-        looks = windows(child.pid, count, seconds)
+        began = time.monotonic()
+        watch.look()
+        time.sleep(SETTLE_S + round_s)
+        looks = windows(watch, count, seconds)
         megabytes = recorders.memory(*recorders.family(child.pid)) / 1e3
         files = len(os.listdir(f"/proc/{child.pid}/fd"))
         child.send_signal(signal.SIGINT)
@@ -119,10 +141,11 @@ def record(build, hz, path, count, seconds):
         if child.poll() is None:
             child.kill()
             child.wait()
+    looks = [look._replace(time=look.time - began) for look in looks]
     rows = [per_sample(*pair) for pair in zip(looks, looks[1:])]
     found = {key: [row[key] for row in rows] for key in rows[0]}
-    written, lost = ledger(build, path)
-    found.update(start=[start], memory=[megabytes], files=[files], dropped=[lost],
-                 bytes=[os.path.getsize(path) / max(1, written)])
+    written, lost, whole = ledger(build, path)
+    found.update(start=[start_ms(looks[0], looks[-1])], memory=[megabytes], files=[files],
+                 whole=[whole], dropped=[lost], bytes=[os.path.getsize(path) / max(1, written)])
     os.unlink(path)
     return found

@@ -290,6 +290,16 @@ static uint64_t dropped(const struct stages *s)
 	return sum;
 }
 
+/* All that went in came out, or was counted as dropped. */
+static bool is_accounted(const struct stages *s, uint64_t samples)
+{
+	uint64_t sum = dropped(s);
+
+	for (uint32_t cpu = 0; cpu < s->machine.cpus; cpu++)
+		sum += writer_written(s->writer, cpu, 0);
+	return !s->drain.invalid && !s->resolver.unresolved && sum == samples;
+}
+
 static int measure(struct stages *s, uint32_t rounds)
 {
 	const struct machine *m = &s->machine;
@@ -310,7 +320,9 @@ static int measure(struct stages *s, uint32_t rounds)
 	print_rounds(s, "ns_per_record", rounds, 0, RECORDS, RECORDS);
 	printf(", \"writer_ns_per_sample\": %.3f, \"dropped\": %" PRIu64 "}\n",
 	       (double)(process - thread) / (all * rounds), lost);
-	return s->drain.invalid || s->resolver.unresolved ? -EINVAL : writer_error(s->writer);
+	if (!is_accounted(s, (rounds + 2) * (uint64_t)m->cpus * m->samples))
+		return -EBADMSG;
+	return writer_error(s->writer);
 }
 
 int main(int argc, char **argv)
