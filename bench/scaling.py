@@ -65,7 +65,7 @@ MEMBERS = ("threads", "processes")  # as many as the size says take turns
 SERIES = (
     Series("threads", "threads that take turns", "--threads", (2, 200, 10000),
            (2, 20, 200, 2000, 10000), ("start", "memory", "bytes")),
-    Series("processes", "processes that take turns", "--processes", (2, 100, 5000),
+    Series("processes", "processes that take turns", "--processes", (2, 100, 2000),
            (2, 20, 200, 1000, 5000), ("start", "memory", "bytes")),
     Series("stacks", "distinct stacks", "--stacks", (10, 1000, 100000),
            (10, 100, 1000, 10000, 100000), ("memory", "bytes")),
@@ -82,7 +82,7 @@ MEASURES = (Measure("cpu", "us/sample"), Measure("drain", "ns/sample"), Measure(
             Measure("start", "ms"), Measure("memory", "MB"), Measure("bytes", "B/sample"),
             Measure("whole", "%"), Measure("dropped", "samples"))
 GUEST_MEASURES = (Measure("memory", "MB"), Measure("files", "files"), Measure("bytes", "B/sample"),
-                  Measure("whole", "%"), Measure("dropped", "samples"))
+                  Measure("dropped", "samples"))
 ROUND_MEASURES = (Measure("ns_per_sample", "ns/sample"), Measure("ns_per_empty_round", "ns/round"),
                   Measure("ns_per_record", "ns/record"),
                   Measure("writer_ns_per_sample", "ns/sample"), Measure("dropped", "samples"))
@@ -269,7 +269,7 @@ def tell_constants(c):
         print("  memory of a CPU: not measured; --vm boots guests of more CPUs for it")
     else:
         print(f"  each     {c.each_bytes / 1e3:8.0f} KB/CPU     guests of {GUEST_CPUS[0]} to "
-              f"{GUEST_CPUS[-1]} CPUs, smallest rings")
+              f"{GUEST_CPUS[-1]} CPUs, {GUEST_HZ} Hz")
 
 
 def tell_model(c, result, cpus, hz):

@@ -21,7 +21,7 @@ sys.path[:0] = [os.path.join(HERE, "lib"), HERE]
 import recorders  # noqa: E402
 import scaling_point  # noqa: E402
 
-KEEP = ("memory", "files", "bytes", "whole", "dropped")
+KEEP = ("memory", "files", "bytes", "dropped")
 SUITE = "bookworm"
 LIMIT_S = 240
 MEMORY_MIB = 1024

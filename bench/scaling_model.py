@@ -16,7 +16,8 @@ is measured (Constants), at few CPUs or in rounds of the drain thread over made 
     ring           F * 40 B * pause                             of a CPU's ring; pause: a round, and
                    the time that the drain thread takes for one
     sampled CPUs   F * bpf                                      of each CPU, whatever N
-    memory         base + N * (each + the ring at F)            no limit; N more is so much more
+    memory         base + N * each                              no limit; each: of a CPU in guests,
+                   and what a ring at F has more than at their low rate
 
 What is full first is the line with the largest part. Not in it: what no machine here shows, as lines
 of cache that come from another socket, which drain(N) has as misses to memory only, and memory
@@ -27,10 +28,12 @@ import collections
 # Of the recorder; tests/bench/test_scaling.py holds them against its source.
 ROUND_S = 0.1              # ROUND_NS in profiler/record.c
 HANDOFF_BYTES = 1 << 20    # profiler/setup.c
-RING_SECONDS = 0.35        # profiler/plan.c, these four
+RING_SECONDS = 0.35        # profiler/plan.c, these five
 RING_SAMPLE_BYTES = 72
 RING_BYTES_MIN = 64 << 10
 RING_BYTES_MAX = 1 << 20
+RING_SNAPSHOTS = 8
+SNAPSHOT_BYTES = 32 << 10  # profiler/options.h
 EVENT_BYTES = 40           # an event and its header in a ring (bpf/event.h)
 
 # ns where nothing else is said; each_bytes and base_bytes None where they were not measured
@@ -42,6 +45,8 @@ Line = collections.namedtuple("Line", "resource used unit part full_at")
 def ring_bytes(hz):
     """As the recorder sizes a CPU's ring."""
     size = RING_BYTES_MIN
+    while size < RING_SNAPSHOTS * SNAPSHOT_BYTES:
+        size *= 2
     while size < RING_BYTES_MAX and size < hz * RING_SAMPLE_BYTES * RING_SECONDS:
         size *= 2
     return size
@@ -120,7 +125,7 @@ def records_left(c, cpus, hz):
 
 
 def memory_mb(c, cpus, hz):
-    """None where a CPU's memory was not measured, which is at the smallest rings."""
+    """None where a CPU's memory was not measured, which is at a low rate."""
     if c.each_bytes is None:
         return None
-    return (c.base_bytes + cpus * (c.each_bytes + ring_bytes(hz) - RING_BYTES_MIN)) / 1e6
+    return (c.base_bytes + cpus * (c.each_bytes + ring_bytes(hz) - ring_bytes(1))) / 1e6

@@ -119,7 +119,8 @@ static int machine_init(struct machine *m, uint32_t cpus, uint32_t samples)
 	if (!m->rings || !m->memory || !m->produced || !m->consumed)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < cpus; i++) {
-		/* Twice: a round may go on behind the end, as in the kernel's double mapping. */
+		/* Twice: the last record goes on behind the end, as in the kernel's double mapping.
+		 */
 		m->memory[i] = malloc(2 * m->ring_bytes);
 		if (!m->memory[i])
 			return -ENOMEM;
@@ -133,7 +134,7 @@ static int machine_init(struct machine *m, uint32_t cpus, uint32_t samples)
 
 static void *append(struct machine *m, uint32_t cpu, unsigned long *at, uint32_t bytes)
 {
-	uint8_t *header = m->memory[cpu] + *at;
+	uint8_t *header = m->memory[cpu] + (*at & m->rings[cpu].mask);
 
 	memcpy(header, &bytes, sizeof(bytes));
 	memset(header + sizeof(bytes), 0, RECORD_HEADER - sizeof(bytes));
@@ -159,7 +160,7 @@ static void append_stack(struct machine *m, uint32_t cpu, unsigned long *at, uin
 /* What came on a CPU in one round; with the first samples come their stacks. */
 static void fill(struct machine *m, uint32_t cpu, bool with_stacks, uint32_t samples)
 {
-	unsigned long begin = m->rings[cpu].position & m->rings[cpu].mask, at = begin;
+	unsigned long at = m->rings[cpu].position;
 
 	for (uint32_t i = 0; with_stacks && i < STACKS; i++)
 		append_stack(m, cpu, &at, i);
@@ -175,7 +176,7 @@ static void fill(struct machine *m, uint32_t cpu, bool with_stacks, uint32_t sam
 			.cpu = (uint16_t)cpu,
 		};
 	}
-	m->produced[cpu * 8] = m->rings[cpu].position + (at - begin);
+	m->produced[cpu * 8] = at;
 }
 
 static uint64_t drive_out_of_caches(uint8_t *other)

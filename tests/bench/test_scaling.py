@@ -100,6 +100,8 @@ def the_model_knows_the_recorder(_env):
           model.RING_BYTES_MIN, "least ring")
     equal(1 << int(source("plan.c", r"RING_BYTES_MAX\s+\(1u << (\d+)\)")), model.RING_BYTES_MAX,
           "largest ring")
+    equal(int(source("plan.c", r"RING_SNAPSHOTS\s+(\d+)")), model.RING_SNAPSHOTS, "snapshots")
+    equal(int(source("options.h", r"DEFAULT_SNAPSHOT\s+(\d+)")), model.SNAPSHOT_BYTES, "snapshot")
 
 
 @test
@@ -203,8 +205,9 @@ def rounds_write_every_sample(env):
     program = os.path.join(env.build, "bench/scaling_rounds")
     if not os.path.exists(program):
         toolbox.skip("bench/scaling_rounds is not built")
-    got = json.loads(env.run(program, 3, 100, 2, env.path("out")).stdout)
-    equal((got["cpus"], got["dropped"], len(got["ns_per_sample"])), (3, 0, 2), "rounds")
+    for samples, rounds in ((100, 2), (1000, 7)):  # in the ring once, and several times round it
+        got = json.loads(env.run(program, 3, samples, rounds, env.path("out")).stdout)
+        equal((got["cpus"], len(got["ns_per_sample"])), (3, rounds), "rounds")
 
 
 @test
