@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define UNIT_NS	    20e3
-#define SLICE_NS    500000u /* scaling.py knows it */
+#define SLICE_NS    500000u	 /* scaling.py knows it */
 #define STACK_BYTES (256u << 10) /* of a thread; 500 frames need a tenth of it */
 
 /* Shared by all members, which are threads or processes. */
