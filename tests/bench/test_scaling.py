@@ -6,10 +6,6 @@ import json
 import os
 import random
 import re
-import sys
-
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench"))
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/lib"))
 
 import results
 import scaling
@@ -217,7 +213,3 @@ def a_crowd_ends_with_all_its_members(env):
         done = env.run(os.path.join(env.build, "workloads/crowd"), "-d", "0.05", option, "20",
                        "--stacks", "9", timeout=20)
         equal(json.loads(done.stdout.splitlines()[1])["members"], 20, option)
-
-
-if __name__ == "__main__":
-    sys.exit(toolbox.main())
