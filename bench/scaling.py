@@ -56,6 +56,7 @@ WINDOWS, WINDOW_S = 3, 0.7
 FULL_ROUNDS = 3
 ROUNDS = 5       # of scaling_rounds
 ROUND_SAMPLES = 1000  # of a ring: 10 kHz
+ALONE = 90       # % of the samples that the load should have
 WRITE_BYTES, WRITES = 64 << 10, 1024
 
 # What a size is passed as; sizes of the default and of --full; and what of it may grow with the
@@ -208,6 +209,32 @@ def cell(value):
     return text if len(text) <= 8 else f"{value:.2g}"
 
 
+def tell_company(found, result):
+    """Whether the machine did other work meanwhile, for that is in all figures too."""
+    shares = [v for s in SERIES for row in found.by.get(s.name, {}).values()
+              for v in row["load"]]
+    if shares and min(shares) < ALONE:
+        share = f"the load had only {min(shares):.0f} to {max(shares):.0f} % of the samples"
+        print(f"NOT ALONE: {share};\nthe cost of other work is in all figures")
+        result.note(f"not alone: {share}; the cost of other work is in all figures")
+
+
+def cell(value):
+    text = summary.digits(value)
+    return text if len(text) <= 8 else f"{value:.2g}"
+
+
+def tell_company(found, result):
+    """Whether the machine did other work meanwhile, for that is in all figures too."""
+    shares = [v for s in SERIES for row in found.by.get(s.name, {}).values()
+              for v in row["load"]]
+    if shares and min(shares) < ALONE:
+        line = (f"the load had only {min(shares):.0f} to {max(shares):.0f} % of the samples: the "
+                "rest is the cost of other work")
+        print(f"NOT ALONE: {line}")
+        result.note(line)
+
+
 def print_table(title, sizes, measures, column):
     print(f"\n{title}")
     print(f"{'':8}" + "".join(f"{m.name:>9}" for m in measures))
@@ -299,6 +326,7 @@ def tell_model(c, result, cpus, hz):
 
 def tell(args, found, result, output):
     print(f"{HZ} Hz where the rate is not what differs; {os.cpu_count()} CPUs, all busy; medians")
+    tell_company(found, result)
     for series in SERIES:
         if series.name in found.by:
             tell_series(found, result, series, MEASURES)

@@ -21,6 +21,7 @@ import time
 
 import recorders
 
+LOAD = "crowd"  # the name that its samples have
 SETTLE_S = 0.7  # beside the time that the load takes to go round: answers of the jail have come
 LIMIT_S = 60    # of the start, and of the end; an emulated machine takes its time
 
@@ -96,17 +97,22 @@ def per_sample(before, after):
             "drain_ns_s": (after.drain - before.drain) / spent}
 
 
-def ledger(build, path):
-    """(samples written, dropped after they were taken, % of user stacks whole) of a stream."""
-    text = subprocess.run([os.path.join(build, "bin/profiler-report"), "--json", path],
+def report(build, path, *words):
+    text = subprocess.run([os.path.join(build, "bin/profiler-report"), "--json", *words, path],
                           capture_output=True, text=True, check=True).stdout
-    report = json.loads(text)
-    stacks = {"whole": 0, "all": 0}
-    for row in report["ledger"].get("stacks", []):
-        stacks["all"] += row["samples"]
-        stacks["whole"] += row["samples"] if row["end"] == "whole" else 0
-    return (report["samples"], report["ledger"]["dropped"],
-            100 * stacks["whole"] / max(1, stacks["all"]))
+    return json.loads(text)
+
+
+def stream_figures(build, path):
+    """What the stream says: bytes a sample, dropped, whole and load, as record() returns them."""
+    told = report(build, path)
+    ends = [(row["end"], row["samples"]) for row in told["ledger"].get("stacks", [])]
+    stacks = sum(n for _, n in ends)
+    whole = sum(n for end, n in ends if end == "whole")
+    samples = max(1, told["samples"])
+    return {"bytes": [os.path.getsize(path) / samples], "dropped": [told["ledger"]["dropped"]],
+            "whole": [100 * whole / max(1, stacks)],
+            "load": [100 * report(build, path, "--comm", LOAD)["samples"] / samples]}
 
 
 def start_ms(first, last):
@@ -120,7 +126,8 @@ def record(build, hz, path, round_s, count, seconds):
     A recording at a rate under a load that takes round_s to go round, then of so many windows of
     so many seconds. Returns lists of one value a window: cpu (us a sample), drain (ns a sample),
     bpf (ns a run), samples_s, drain_ns_s; and of the whole: start (ms of CPU time), memory (MB,
-    with the jail's), files (open), bytes (a sample), whole (% of user stacks), dropped.
+    with the jail's), files (open), bytes (a sample), whole (% of user stacks), dropped, load (%
+    of the samples that are the load's).
     """
     child = subprocess.Popen([os.path.join(build, "bin/profiler"), "-q", "-a", "-e", "cpu-clock",
                               "--hz", str(hz), "-o", path], stdin=subprocess.DEVNULL)
@@ -144,8 +151,7 @@ def record(build, hz, path, round_s, count, seconds):
     looks = [look._replace(time=look.time - began) for look in looks]
     rows = [per_sample(*pair) for pair in zip(looks, looks[1:])]
     found = {key: [row[key] for row in rows] for key in rows[0]}
-    written, lost, whole = ledger(build, path)
     found.update(start=[start_ms(looks[0], looks[-1])], memory=[megabytes], files=[files],
-                 whole=[whole], dropped=[lost], bytes=[os.path.getsize(path) / max(1, written)])
+                 **stream_figures(build, path))
     os.unlink(path)
     return found

@@ -148,19 +148,20 @@ class Told:
     """In place of a suite."""
 
     def __init__(self):
-        self.rows = []
+        self.rows, self.notes = [], []
+        self.note = self.notes.append
 
     def row(self, *fields, **extra):
         self.rows.append(results.row(*fields, **extra))
 
 
-def told(cost):
+def told(cost, load=99.0):
     """What is printed of recordings whose drain thread has this cost, and the rows."""
     found, rows = scaling.Found(), Told()
     rest = {m.name: [12345.6] * 3 for m in scaling.MEASURES}
     for s in scaling.SERIES:
         for size in s.quick:
-            found.add(s.name, size, {**rest, "drain": [cost(size)] * 3,
+            found.add(s.name, size, {**rest, "drain": [cost(size)] * 3, "load": [load],
                                      "samples_s": [2.0 * size] * 3,
                                      "drain_ns_s": [2000.0 * size] * 3})
     for cpus in scaling.ROUND_CPUS[False]:
@@ -169,7 +170,7 @@ def told(cost):
     with contextlib.redirect_stdout(out):
         args = type("Args", (), {"cpus": 256, "hz": 10000})
         scaling.tell(args, found, rows, 1e9)
-    return out.getvalue(), rows.rows
+    return out.getvalue(), rows.rows + rows.notes
 
 
 @test
@@ -183,8 +184,17 @@ def what_grows_is_pointed_out(_env):
 
 
 @test
+def company_is_told(_env):
+    """Where other work took part of the machine the result says so, and only there."""
+    for load, wanted in ((99.0, False), (50.0, True)):
+        text, rows = told(lambda n: 10.0, load)
+        equal("NOT ALONE" in text, wanted, f"a load of {load} %")
+        equal(isinstance(rows[-1], str), wanted, "a note")
+
+
+@test
 def it_fits_80_columns(_env):
-    text, _ = told(lambda n: 123456.0 * n)
+    text, _ = told(lambda n: 123456.0 * n, load=1.0)
     check(max(map(len, text.splitlines())) <= 80, max(text.splitlines(), key=len))
 
 
