@@ -219,22 +219,6 @@ def tell_company(found, result):
         result.note(f"not alone: {share}; the cost of other work is in all figures")
 
 
-def cell(value):
-    text = summary.digits(value)
-    return text if len(text) <= 8 else f"{value:.2g}"
-
-
-def tell_company(found, result):
-    """Whether the machine did other work meanwhile, for that is in all figures too."""
-    shares = [v for s in SERIES for row in found.by.get(s.name, {}).values()
-              for v in row["load"]]
-    if shares and min(shares) < ALONE:
-        line = (f"the load had only {min(shares):.0f} to {max(shares):.0f} % of the samples: the "
-                "rest is the cost of other work")
-        print(f"NOT ALONE: {line}")
-        result.note(line)
-
-
 def print_table(title, sizes, measures, column):
     print(f"\n{title}")
     print(f"{'':8}" + "".join(f"{m.name:>9}" for m in measures))
