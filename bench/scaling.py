@@ -22,7 +22,8 @@ Needs root.
     dropped  samples, in all of the recording
 
 After each series is what its costs do as the size grows: the exponent of a power law with its 95 %
-interval (bench/scaling_fit.py); "GROWS" where a cost does that should not. At the end is what is
+interval, the same between the two largest sizes, and how many times more the largest costs than the
+smallest (bench/scaling_fit.py); "GROWS" where a cost does that should not. At the end is what is
 full first on a machine of --cpus CPUs at --hz, on paper (bench/scaling_model.py). --full has more
 sizes and three rounds of each; without it all takes about 90 s. Exit status 2: cannot measure.
 """
@@ -235,11 +236,11 @@ def tell_fits(found, result, series, measures):
         if not fit:
             continue
         flag = "  GROWS" if grows(series, m.name, fit) else ""
-        print(f"  {m.name:8} ~ n^{fit.exponent:5.2f}  ({fit.low:5.2f} to {fit.high:5.2f})"
-              f"{fit.growth:8.2f} times, {fit.verdict}{flag}")
+        print(f"  {m.name:8} n^{fit.exponent:5.2f} ({fit.low:5.2f} to {fit.high:5.2f})  "
+              f"last n^{fit.last:5.2f}  x {fit.growth:.2f}  {fit.verdict}{flag}")
         result.row(series.name, "exponent", "ours", m.name, "", "", [fit.exponent],
-                   f"of {series.what}", low=fit.low, high=fit.high, growth=fit.growth,
-                   verdict=fit.verdict, may_grow=m.name in series.may_grow)
+                   f"of {series.what}", may_grow=m.name in series.may_grow,
+                   **dict(zip(fit._fields[1:], fit[1:])))
 
 
 def tell_series(found, result, series, measures):

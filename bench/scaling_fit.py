@@ -9,8 +9,8 @@ distributed but that rank. Three points are the least; with few points the inter
 a verdict says only what the whole interval says.
 
 A fixed cost beside one that grows makes the slope smaller: memory of 15 MB and 10 KB a process
-is "slower than linear" until the processes are most of it. So the growth from the smallest to the
-largest size stands beside the verdict.
+is "sublinear" until the processes are most of it. So beside the verdict stand the slope between the
+two largest sizes alone, which has no interval, and the growth from the smallest to the largest.
 """
 import collections
 import math
@@ -20,7 +20,7 @@ ENOUGH = 3       # points
 NEGLIGIBLE = 0.1 # an exponent up to which a cost counts as constant: 1.26 times for a size of 10
 LINEAR = 1.1     # and up to which as linear
 
-Fit = collections.namedtuple("Fit", "exponent low high growth verdict")
+Fit = collections.namedtuple("Fit", "exponent low high last growth verdict")
 
 
 def pair_slopes(points):
@@ -69,8 +69,8 @@ def verdict(low, high):
     if low <= NEGLIGIBLE:
         return "unclear"
     if low > LINEAR:
-        return "worse than linear"
-    return "linear" if high >= 1 / LINEAR else "slower than linear"
+        return "superlinear"
+    return "linear" if high >= 1 / LINEAR else "sublinear"
 
 
 def power(series):
@@ -81,6 +81,7 @@ def power(series):
     found = theil_sen([(x, math.log(value)) for x, value in points])
     if not found:
         return None
-    first, last = min(series), max(series)
-    growth = middle(sorted(series[last])) / middle(sorted(series[first]))
-    return Fit(*found, growth, verdict(found[1], found[2]))
+    medians = {size: middle(sorted(values)) for size, values in series.items()}
+    *_, before, last = sorted(series)
+    slope = math.log(medians[last] / medians[before]) / math.log(last / before)
+    return Fit(*found, slope, medians[last] / medians[min(series)], verdict(found[1], found[2]))

@@ -19,9 +19,9 @@ is measured (Constants), at few CPUs or in rounds of the drain thread over made 
     memory         base + N * each                              no limit; each: of a CPU in guests,
                    and what a ring at F has more than at their low rate
 
-What is full first is the line with the largest part. Not in it: what no machine here shows, as lines
-of cache that come from another socket, which drain(N) has as misses to memory only, and memory
-bandwidth (N * F * 40 B, 0.1 GB/s at most).
+What is full first is the line with the largest part. Not in it: what no machine here shows, as
+lines of cache that come from another socket, which drain(N) has as misses to memory only, and
+memory bandwidth (N * F * 40 B, 0.1 GB/s at most).
 """
 import collections
 
