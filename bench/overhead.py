@@ -38,6 +38,7 @@ What is measured (names of the rows in --json; suite overhead, group WORK@HZ)
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -267,6 +268,7 @@ def main():
     if recorders.missing(recorders.RECORDERS["profiler"], args.build):
         fail(f"{args.build}/bin/profiler is missing; make build makes it")
     recorders.adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are ended, files go
     with suite.Suite("overhead", args.build, args.json) as result, \
             tempfile.TemporaryDirectory(prefix="overhead-") as folder:
         bench = Bench(args, folder)

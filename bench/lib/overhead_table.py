@@ -22,11 +22,15 @@ def by_condition(rows):
     return found
 
 
+def percent(value):
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+
+
 def slowdown(row):
     if not row:
-        return f"{'':27}"
-    middle, low, high = summary.estimate(row)
-    return f"{middle:10.2f} {f'{low:.2f} .. {high:.2f}':>16}"
+        return ""
+    middle, low, high = (percent(value) for value in summary.estimate(row))
+    return f"{middle:>10} {f'{low} .. {high}':>16}"
 
 
 def figure(row, pattern):
@@ -47,7 +51,7 @@ def show(rows, notes):
         for name, measures in by.items():
             rounds = len(measures["slowdown"]["values"])
             print(f"  {name:12} {f'x{rounds}':>6}{slowdown(measures['slowdown'])}"
-                  f"{slowdown(measures.get('slowdown-cpu'))}".rstrip())
+                  f"{slowdown(measures.get('slowdown-cpu'))}")
     print()
     print(COST_HEAD)
     for group, by in found.items():

@@ -12,7 +12,8 @@
  *
  * It says "ready", then each line on stdin with a number of milliseconds is a round: as much work
  * as took all CPUs so long when the program started, which for a number is the same amount every
- * time. It answers with the nanoseconds of wall-clock and of CPU time that the round took.
+ * time. It answers with the nanoseconds of wall-clock and of CPU time that the round took, and
+ * with the units of work that it was.
  *
  * The units of a round are not dealt out beforehand: each thread takes the next one when it is done
  * with the last, so that the CPU which is disturbed does less and the time is that of the machine.
@@ -41,8 +42,8 @@ static const char *const kind_names[KINDS] = { "cpu", "memory", "syscalls", "thr
 
 struct crew {
 	enum kind kind;
-	unsigned int count;
-	uint64_t loops; /* of a unit of CPU and THREADS */
+	unsigned int cpus, count; /* that may be used; threads */
+	uint64_t loops;		  /* of a unit of CPU and THREADS */
 	pthread_barrier_t begin, end;
 	atomic_uint_fast64_t next; /* units that were taken in this round */
 	uint64_t units;		   /* of this round */
@@ -179,12 +180,18 @@ static uint64_t play(struct crew *crew, uint64_t units, uint64_t deadline_ns)
 	return clock_ns(CLOCK_MONOTONIC) - start;
 }
 
-/* Units of a nanosecond, as this machine does them now. */
+/*
+ * Units that all CPUs do in a nanosecond. From CPU time, so that what else runs just now does not
+ * make the rounds shorter.
+ */
 static double calibrate(struct crew *crew)
 {
-	uint64_t took = play(crew, UINT64_MAX, clock_ns(CLOCK_MONOTONIC) + (uint64_t)CALIBRATE_NS);
+	uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
-	return (double)atomic_load_explicit(&crew->next, memory_order_relaxed) / (double)took;
+	play(crew, UINT64_MAX, clock_ns(CLOCK_MONOTONIC) + (uint64_t)CALIBRATE_NS);
+	cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
+	return (double)atomic_load_explicit(&crew->next, memory_order_relaxed) * crew->cpus /
+	       (double)cpu_ns;
 }
 
 /* A worker for each CPU that may be used, or many that go where they like. */
@@ -195,7 +202,8 @@ static int start(struct crew *crew, struct worker **ret_workers)
 
 	if (sched_getaffinity(0, sizeof(set), &set))
 		return -errno;
-	crew->count = (unsigned int)CPU_COUNT(&set) * per_cpu;
+	crew->cpus = (unsigned int)CPU_COUNT(&set);
+	crew->count = crew->cpus * per_cpu;
 	struct worker *workers = calloc(crew->count, sizeof(*workers));
 	if (!workers)
 		return -ENOMEM;
@@ -238,9 +246,11 @@ static int answer(struct crew *crew, double units_per_ns)
 			return 2;
 		}
 		uint64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-		uint64_t wall_ns = play(crew, (uint64_t)(units_per_ns * ms * 1e6) + 1, 0);
+		uint64_t units = (uint64_t)(units_per_ns * ms * 1e6) + 1;
+		uint64_t wall_ns = play(crew, units, 0);
 		cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
-		printf("%llu %llu\n", (unsigned long long)wall_ns, (unsigned long long)cpu_ns);
+		printf("%llu %llu %llu\n", (unsigned long long)wall_ns, (unsigned long long)cpu_ns,
+		       (unsigned long long)units);
 		fflush(stdout);
 	}
 	return 0;
