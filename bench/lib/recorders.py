@@ -12,7 +12,8 @@ What is measured
   memory     of all of them together: PSS, but for what they map of their own output; all of the
              perf buffers, of which PSS leaves out a part; memlock of their BPF maps that are not
              mapped (mapped ones are in PSS). The largest of what is seen ten times a second, but
-             for the moments when work is timed
+             for the moments when work is timed. And, where there are memory cgroups, what the
+             kernel charges them with, bench/lib/memory_group.py
   BPF        the kernel's own statistics of the sampling programs, while with bpf_stats() asks
              for them
   samples    what the recording has: profiler-report, the records of perf.data, bpftrace's counts
@@ -30,6 +31,7 @@ import struct
 import subprocess
 import time
 
+import memory_group
 import perfdata
 
 BPF_CALL = {"x86_64": 321, "aarch64": 280}
@@ -248,20 +250,24 @@ class Recording:
         self.recorder, self.hz, self.build = recorder, hz, build
         self.path, self.log = (os.path.join(folder, n) for n in ("recording", "recording.log"))
         self.argv = recorder.argv(hz, build, self.path)
-        self.cpu, self.peak_kb, self.ended = {}, 0, False
+        self.cpu, self.peak_kb, self.peak_charged_kb, self.ended = {}, 0, None, False
+        self.group = memory_group.MemoryGroup()
 
     def __enter__(self):
+        self.group.__enter__()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
         with open(self.log, "wb") as log:
             self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL,
-                                          stdout=subprocess.DEVNULL, stderr=log)
+                                          stdout=subprocess.DEVNULL, stderr=log,
+                                          preexec_fn=self.group.enter)
         return self
 
     def __exit__(self, *_):
         if not self.ended:
             self.child.kill()
             self.child.wait()
+        self.group.__exit__()
 
     def cpu_s(self):
         """So far, of all its processes."""
@@ -271,6 +277,9 @@ class Recording:
 
     def look(self):
         self.peak_kb = max(self.peak_kb, memory(*family(self.child.pid), output=self.path))
+        charged_kb = self.group.used_kb()
+        if charged_kb is not None:
+            self.peak_charged_kb = max(self.peak_charged_kb or 0, charged_kb)
 
     def settle(self):
         """Waits until it is quiet; what starting took is the CPU time until then."""
@@ -308,11 +317,21 @@ class Recording:
             gone, status, usage = os.wait4(self.child.pid, os.WNOHANG)
         self.ended, self.child.returncode = True, os.waitstatus_to_exitcode(status)
         total = usage.ru_utime + usage.ru_stime
-        for pid in set(self.cpu) - {self.child.pid}:
-            with contextlib.suppress(ChildProcessError):
+        return total + sum(self.left(pid, limit) for pid in set(self.cpu) - {self.child.pid})
+
+    @staticmethod
+    def left(pid, limit):
+        """CPU seconds of a child that the recorder did not wait for, and which is ours now."""
+        with contextlib.suppress(ChildProcessError):
+            gone, _, usage = os.wait4(pid, os.WNOHANG)
+            while not gone and time.monotonic() < limit:
+                time.sleep(LOOK_S / 2)
+                gone, _, usage = os.wait4(pid, os.WNOHANG)
+            if not gone:
+                os.kill(pid, signal.SIGKILL)
                 _, _, usage = os.wait4(pid, 0)
-                total += usage.ru_utime + usage.ru_stime
-        return total
+            return usage.ru_utime + usage.ru_stime
+        return 0.0
 
     def read(self, last_s):
         """What was recorded, see above Profiler."""

@@ -17,7 +17,7 @@ import overhead_table
 import perfdata
 import recorders
 import results
-from toolbox import check, equal, need, test
+from toolbox import check, equal, need, skip, test
 
 BURN_S = 0.3
 # A recorder that is done when it is told so; sys.argv[1] is the file that it writes.
@@ -151,6 +151,31 @@ sum(mapped[i] for i in range(0, {size}, 4096))
     check(plain.peak_kb < size / 1000, f"{plain.peak_kb} KB with the output mapped")
     more = held.peak_kb - plain.peak_kb
     check(0.95 * size / 1024 < more < 1.1 * size / 1024, f"{more} KB more with {size} bytes held")
+
+
+@test
+def what_the_kernel_charges_is_memory(env):
+    """Of the recorder and its children, without the files that they write; none left behind."""
+    size = 40_000_000
+    code = f"""
+import os
+open(sys.argv[1] + '.part', 'wb').write(bytes({size}))
+ends = os.pipe()
+if not os.fork():
+    os.close(ends[1])
+    held = b'x' * %s
+    os.rename(sys.argv[1] + '.part', sys.argv[1])
+    os.read(ends[0], 1)  # until the parent has gone
+    os._exit(0)
+"""
+    peaks = []
+    for held in (1, size):
+        recording, _ = recorded(env, code % held)
+        if recording.peak_charged_kb is None:
+            skip("no memory cgroup can be made here")
+        peaks.append(recording.peak_charged_kb)
+    check(peaks[0] < size / 1000, f"{peaks[0]} KB with a file of {size} bytes written")
+    check(peaks[1] - peaks[0] > 0.95 * size / 1024, f"{peaks} KB without and with {size} bytes")
 
 
 @test
