@@ -14,7 +14,7 @@ PANEL, LEFT, GAP = 300, 190, 30  # widths: of a panel, of the names, between pan
 LINE, HEAD, TOP, FOOT = 18, 24, 56, 44  # heights: of a recorder, of a work's name, around all
 COLOURS = {"profiler": ("#0b6e4f", "#4cc38a"), "profiler-fp": ("#58a182", "#8fd9b6"),
            "perf-fp": ("#b45309", "#f5a742"), "perf-dwarf": ("#b91c1c", "#ff8a80"),
-           "bpftrace": ("#4454b8", "#9aa8ff")}
+           "bpftrace": ("#4454b8", "#9aa8ff"), "interrupts": ("#6b7280", "#9ca3af")}
 STYLE = """\
 svg { background: #fff; font: 12px system-ui, sans-serif; fill: #222 }
 .grid { stroke: #ddd } .zero { stroke: #888 } .faint { fill: #666 } .head { font-weight: 600 }

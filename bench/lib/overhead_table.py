@@ -58,6 +58,8 @@ def show(rows, notes):
         print(heading(group))
         for name, measures in by.items():
             get = measures.get
+            if "cpu-share" not in measures:
+                continue
             print(f"  {name:12} {'':6}{figure(get('cpu-share'), '{:.2f}'):>10}"
                   f"{figure(get('cpu'), '{:.2f}'):>8}{figure(get('bpf'), '{:.0f}'):>7}"
                   f"{figure(get('memory'), '{:.1f}'):>8}{figure(get('bytes'), '{:.1f}'):>8}"

@@ -29,11 +29,13 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
 
 import memory_group
 import perfdata
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 BPF_CALL = {"x86_64": 321, "aarch64": 280}
 BPF_ENABLE_STATS, BPF_STATS_RUN_TIME = 32, 0
 PERF_EVENT_PROGRAM = 7  # BPF_PROG_TYPE_PERF_EVENT
@@ -225,12 +227,23 @@ class Bpftrace:
         return {"samples": samples, "late": None, "lost": None, "bytes": None}
 
 
+class Interrupts:
+    """The events alone: no samples, so there is nothing to read."""
+    role, program = "limit", sys.executable
+    about = "cpu-clock overflows, and nobody takes a sample"
+
+    @staticmethod
+    def argv(hz, _build, _path):
+        return [sys.executable, os.path.join(HERE, "interrupts.py"), str(hz)]
+
+
 RECORDERS = {
     "profiler": Profiler("as it comes"),
     "profiler-fp": Profiler("--call-graph fp", "--call-graph", "fp"),
     "perf-fp": Perf("perf record -g", "-g"),
     "perf-dwarf": Perf("perf record --call-graph dwarf", "--call-graph", "dwarf"),
     "bpftrace": Bpftrace(),
+    "interrupts": Interrupts(),
 }
 
 

@@ -175,7 +175,7 @@ if not os.fork():
             skip("no memory cgroup can be made here")
         peaks.append(recording.peak_charged_kb)
     check(peaks[0] < size / 1000, f"{peaks[0]} KB with a file of {size} bytes written")
-    check(peaks[1] - peaks[0] > 0.95 * size / 1024, f"{peaks} KB without and with {size} bytes")
+    check(peaks[1] - peaks[0] > 0.8 * size / 1024, f"{peaks} KB without and with {size} bytes")
 
 
 @test
@@ -257,7 +257,8 @@ def what_is_missing_is_left_out_and_said(env):
         overhead.drop_missing(made)
     finally:
         os.environ["PATH"] = path
-    equal((made.args.hz, made.args.recorders), ([1000], ["profiler"]), "what is left")
+    equal((made.args.hz, made.args.recorders), ([1000], ["profiler", "interrupts"]),
+          "what is left")
     notes = "\n".join(made.notes)
     for words in ("perf-fp is left out: perf is missing", "make deps-bench", "1000000000 Hz"):
         check(words in notes, f"not said: {words}: {notes}")
@@ -268,7 +269,8 @@ def made_rows():
     for group in ("cpu@100", "syscalls@10000"):
         for name, recorder in recorders.RECORDERS.items():
             for measure, (unit, better) in overhead.MEASURES.items():
-                if name != "bpftrace" or measure in ("slowdown", "cpu-share", "bpf"):
+                if recorder.role == "ours" or measure == "slowdown" or \
+                        recorder.role == "peer" and measure in ("cpu-share", "bpf"):
                     rows.append(results.row(group, name, recorder.role, measure, unit, better,
                                             [11234.5, 11034.25, 12000.75]))
     return rows
