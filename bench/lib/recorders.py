@@ -81,6 +81,16 @@ def cpu_seconds(pid):
         return 0.0
 
 
+def waiting(pid):
+    """Do all its threads sleep? One that wants a CPU and gets none uses no CPU time either."""
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat") as f:
+                if f.read().rpartition(")")[2].split()[0] in "RD":
+                    return False
+    return True
+
+
 def descriptors(pids):
     """The fdinfo texts of processes."""
     for pid in pids:
@@ -301,8 +311,8 @@ class Recording:
             time.sleep(LOOK_S)
             self.must_run()
             now = self.cpu_s()
-            quiet = quiet + 1 if now - before < QUIET_SHARE * LOOK_S else 0
-            before = now
+            still = now - before < QUIET_SHARE * LOOK_S and all(map(waiting, self.cpu))
+            quiet, before = quiet + 1 if still else 0, now
             self.look()
 
     def must_run(self):
