@@ -181,43 +181,57 @@ def sqlite3(stack, folder, _build):
     return Target(child.pid, ["sqlite3"])
 
 
-def nginx(stack, folder, _build):
+def nginx_server(stack, folder):
+    """One worker with a small and a large file; its port."""
     port = free_port()
     os.mkdir(os.path.join(folder, "www"))
     for name, size in (("small.txt", 600), ("large.txt", 60000)):
         written(folder, "www/" + name, "all work and no play\n" * (size // 21))
     config = written(folder, "nginx.conf", NGINX.format(folder=folder, port=port))
     server = shutil.which("nginx") or "/usr/sbin/nginx"
-    child = spawn(stack, [server, "-c", config, "-e", "error.log"], folder)
+    spawn(stack, [server, "-c", config, "-e", "error.log"], folder)
     wait_for(lambda: answers(socket.AF_INET, ("127.0.0.1", port)), "nginx")
+    return port
+
+
+def nginx(stack, folder, _build):
+    port = nginx_server(stack, folder)
     for name, kind in (("small.txt", "identity"), ("large.txt", "gzip")):
         spawn(stack, ["wrk", "-t1", "-c8", "-d1h", "-H", f"Accept-Encoding: {kind}",
                       f"http://127.0.0.1:{port}/{name}"], folder)
-    return Target(child.pid, ["nginx"])
+    return Target(None, ["nginx"])
 
 
-def redis(stack, folder, _build):
+def redis_server(stack, folder):
+    """A server without a disk; its socket."""
     # Debian's redis-tools has the server too, under another name: it is what it is called as.
     server = shutil.which("redis-server")
     if not server:
         server = os.path.join(folder, "redis-server")
         os.symlink(shutil.which("redis-check-rdb"), server)
     unix = os.path.join(folder, "redis.sock")
-    child = spawn(stack, [server, "--port", 0, "--unixsocket", unix, "--save", "", "--dir", folder],
-                  folder)
+    spawn(stack, [server, "--port", 0, "--unixsocket", unix, "--save", "", "--dir", folder], folder)
     wait_for(lambda: answers(socket.AF_UNIX, unix), "redis-server")
+    return unix
+
+
+def redis(stack, folder, _build):
+    unix = redis_server(stack, folder)
     spawn(stack, ["redis-benchmark", "-s", unix, "-l", "-q", "-P", 8, "-n", 20000, "-t",
                   "set,get,incr,lpush,sadd,hset,zadd,lrange_100"], folder)
-    return Target(child.pid, ["redis-server"])
+    return Target(None, ["redis-server"])
 
 
-def gcc(stack, folder, _build):
-    functions = "".join(
+def c_source(functions):
+    return "".join(
         f"int f{i}(int *a, int n) {{ int s = {i}; for (int i = 0; i < n; i++) "
         f"{{ a[i] = a[i] * s + {i % 7}; if (a[i] % {i % 13 + 2} == 0) s += a[i] >> {i % 5 + 1}; "
         f"switch (s & 7) {{ case 1: s ^= n; break; case 3: s -= a[n - 1]; break; "
-        f"default: s += {i}; }} }} return s; }}\n" for i in range(1500))
-    source = written(folder, "big.c", functions)
+        f"default: s += {i}; }} }} return s; }}\n" for i in range(functions))
+
+
+def gcc(stack, folder, _build):
+    source = written(folder, "big.c", c_source(1500))
     child = over_and_over(stack, f"gcc -O2 -c {source} -o big.o", folder)
     return Target(child.pid, ["gcc", "cc1", "as"])
 

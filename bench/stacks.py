@@ -36,12 +36,11 @@ What is measured
              included, by all samples. What perf puts off until perf script is not in it
   BPF        the kernel's own statistics of the sampling program (kernel.bpf_stats_enabled)
   MB         the largest of the recorder's and its children's memory together, counted as
-             bench/compare.py does
+             bench/lib/recorders.py does
 """
 import argparse
 import collections
 import contextlib
-import ctypes
 import os
 import re
 import shutil
@@ -55,13 +54,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(HERE, "lib"), os.path.join(HERE, "../tests/live")]
 
-import compare  # noqa: E402
 import debian_mix  # noqa: E402
 import outermost  # noqa: E402
+import recorders  # noqa: E402
 import stream  # noqa: E402
 import suite  # noqa: E402
 
-PR_SET_CHILD_SUBREAPER = 36
 SCRIPT_LIMIT_S = 300
 KERNEL = 1 << 63
 FILES = outermost.Files()
@@ -72,22 +70,8 @@ Sample = collections.namedtuple("Sample", "pid process user kernel")
 
 # Recording
 
-def children(pid):
-    found = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as f:
-                found += [int(p) for p in f.read().split()]
-    return found
-
-
-def family(pid):
-    return [pid] + [p for child in children(pid) for p in family(child)]
-
-
 def record(argv, seconds, log):
     """Runs a recorder. CPU s and peak KB of it and its children, its BPF programs."""
-    before = {p[0] for p in compare.programs()}
     begin, looked = time.monotonic(), False
     peak, seen, pids, cpu = 0, [], set(), 0.0
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=log)
@@ -95,11 +79,11 @@ def record(argv, seconds, log):
         pid, child.returncode, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
             break
-        kin = family(child.pid)
+        kin = recorders.family(child.pid)
         pids.update(kin[1:])
-        peak = max(peak, sum(compare.memory(p) for p in kin))
+        peak = max(peak, recorders.memory(*kin))
         if not looked and time.monotonic() - begin > 0.8 * seconds:
-            seen = [p for p in compare.programs() if p[0] not in before]
+            seen = recorders.programs(kin)
             looked = True
         time.sleep(0.1)
     cpu += usage.ru_utime + usage.ru_stime
@@ -111,23 +95,19 @@ def record(argv, seconds, log):
 
 
 def figures(cpu, peak, seen, path, samples, lost):
-    runs = sum(p[2] for p in seen)
+    runs = sum(p.runs for p in seen)
     return {"all_samples": len(samples), "lost": lost, "kb": peak,
             "bytes": os.path.getsize(path) / max(1, len(samples)),
             "cpu_us": cpu / max(1, len(samples)) * 1e6,
-            "bpf_ns": sum(p[3] for p in seen) / runs if runs else None}
+            "bpf_ns": sum(p.ns for p in seen) / runs if runs else None}
 
 
 def by_profiler(args, work):
     path = os.path.join(work, "x.prof")
     argv = [os.path.join(args.build, "bin/profiler"), "-a", "-e", "cpu-clock", "--hz",
             str(args.hz), "-d", str(args.seconds), "-o", path]
-    compare.bpf_stats(True)
-    try:
-        with open(os.path.join(work, "log"), "w") as log:
-            cost = record(argv, args.seconds, log)
-    finally:
-        compare.bpf_stats(False)
+    with recorders.bpf_stats(), open(os.path.join(work, "log"), "w") as log:
+        cost = record(argv, args.seconds, log)
     s = stream.read(path)
     samples = [Sample(x.pid, x.process, [Frame(f.kind, f.path, f.offset) for f in x.user],
                       [f.function for f in x.kernel]) for x in s.samples]
@@ -376,8 +356,7 @@ def main():
         if debian_mix.missing(name):
             sys.exit(f"stacks: {name} needs {' and '.join(debian_mix.missing(name))}; "
                      "make deps-bench installs it")
-    # What a recorder leaves running is waited for here, and its time counted.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    recorders.adopt_orphans()
     print(f"{args.seconds:g} s each, {args.hz} Hz, {os.cpu_count()} CPUs")
     print(LINE.format(*HEAD))
     with suite.Suite("stacks", args.build, args.json) as result:
