@@ -4,7 +4,7 @@
  *
  * The ids of an epoch are turned into ours once each: `memo` has an array per table, by the
  * epoch's id, 0 where we have not looked yet. So a sample costs three look-ups in arrays and
- * one in the table of rows.
+ * one in the table of rows, and not even that where its stack was last seen in the same row.
  */
 #include "tools/profile.h"
 
@@ -38,10 +38,17 @@ struct memo_column {
 	uint32_t room;
 };
 
+struct memo_node {
+	uint32_t id;
+	uint32_t row; /* that a sample with this leaf had last, 0: none yet */
+};
+
 struct memo {
-	struct memo_column column[TABLE_NAMES]; /* names have no ids */
-	uint32_t names;				/* of the epoch, taken over so far */
-	uint32_t *path;				/* nodes on the way up to one that is known */
+	struct memo_column column[TABLE_NODES]; /* of the tables before: names have no ids */
+	struct memo_node *node;
+	uint32_t node_room;
+	uint32_t names; /* of the epoch, taken over so far */
+	uint32_t *path; /* nodes on the way up to one that is known */
 	uint32_t path_room;
 	uint32_t epoch;
 };
@@ -50,38 +57,54 @@ static void memo_free(struct memo *m)
 {
 	if (!m)
 		return;
-	for (size_t i = 0; i < TABLE_NAMES; i++)
+	for (size_t i = 0; i < TABLE_NODES; i++)
 		free(m->column[i].id);
+	free(m->node);
 	free(m->path);
 	free(m);
 }
 
-/* Makes the columns as long as the tables, forgotten when the epoch is new. */
+/* Makes an array as long as its table; what is new in it is 0. */
+static int follow(void **array, uint32_t *room, uint32_t end, size_t bytes)
+{
+	uint8_t *larger;
+
+	if (end <= *room)
+		return 0;
+	end += end / 2;
+	larger = reallocarray(*array, end, bytes);
+	if (!larger)
+		return -ENOMEM;
+	memset(larger + *room * bytes, 0, (end - *room) * bytes);
+	*array = larger;
+	*room = end;
+	return 0;
+}
+
+/* Makes all arrays as long as the tables, forgotten when the epoch is new. */
 static int memo_follow(struct memo *m, const struct tables *t)
 {
 	bool is_new = tables_epoch(t) != m->epoch;
+	void *nodes = m->node;
+	int err;
 
 	if (is_new)
 		m->names = 0;
-	for (size_t i = 0; i < TABLE_NAMES; i++) {
+	if (is_new && m->node)
+		memset(m->node, 0, m->node_room * sizeof(*m->node));
+	err = follow(&nodes, &m->node_room, tables_end(t, TABLE_NODES), sizeof(*m->node));
+	m->node = nodes;
+	for (size_t i = 0; !err && i < TABLE_NODES; i++) {
 		struct memo_column *c = &m->column[i];
-		uint32_t end = tables_end(t, (enum table)i);
-		uint32_t *larger;
+		void *ids = c->id;
 
 		if (is_new && c->room)
 			memset(c->id, 0, c->room * sizeof(*c->id));
-		if (end <= c->room)
-			continue;
-		end += end / 2;
-		larger = reallocarray(c->id, end, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		memset(larger + c->room, 0, (end - c->room) * sizeof(*larger));
-		c->id = larger;
-		c->room = end;
+		err = follow(&ids, &c->room, tables_end(t, (enum table)i), sizeof(*c->id));
+		c->id = ids;
 	}
 	m->epoch = tables_epoch(t);
-	return 0;
+	return err;
 }
 
 int profile_get_string(struct profile *p, const char *text, size_t bytes, uint32_t *ret_id)
@@ -210,15 +233,17 @@ static int get_mapping(struct profile *p, struct memo *memo, const struct tables
 static int get_frame(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
 		     uint32_t *ret_id)
 {
-	const struct table_frame *f = tables_frame(t, id);
+	const struct memo_column *known = &memo->column[TABLE_FRAMES];
+	const struct table_frame *f;
 	struct profile_frame key = { 0 };
 	int err;
 
-	*ret_id = PSEUDO_DAMAGED;
-	if (!f)
-		return 0;
-	*ret_id = memo->column[TABLE_FRAMES].id[id];
+	*ret_id = id < known->room ? known->id[id] : 0;
 	if (*ret_id)
+		return 0;
+	*ret_id = PSEUDO_DAMAGED;
+	f = tables_frame(t, id);
+	if (!f)
 		return 0;
 	key.offset = f->offset;
 	err = get_mapping(p, memo, t, f->mapping, &key.mapping);
@@ -238,11 +263,11 @@ static int get_frame(struct profile *p, struct memo *memo, const struct tables *
 static int climb(struct memo *memo, const struct tables *t, uint32_t id, uint32_t *ret_length,
 		 uint32_t *ret_known)
 {
-	const uint32_t *known = memo->column[TABLE_NODES].id;
+	const struct memo_node *known = memo->node;
 	const struct table_node *node;
 	uint32_t length = 0;
 
-	for (; (node = tables_node(t, id)) && !known[id]; id = node->parent) {
+	for (; (node = tables_node(t, id)) && !known[id].id; id = node->parent) {
 		if (length == memo->path_room) {
 			uint32_t room = length ? length * 2 : 256;
 			uint32_t *larger = reallocarray(memo->path, room, sizeof(*larger));
@@ -255,46 +280,56 @@ static int climb(struct memo *memo, const struct tables *t, uint32_t id, uint32_
 		memo->path[length++] = id;
 	}
 	*ret_length = length;
-	*ret_known = node ? known[id] : 0;
+	*ret_known = node ? known[id].id : 0;
 	if (!node && id) /* the outer part was lost */
 		*ret_known = UINT32_MAX;
 	return 0;
 }
 
+static struct profile_node *node_at(const struct profile *p, uint32_t id)
+{
+	return idmap_at(&p->nodes, id);
+}
+
 /*
- * The node of a frame below @parent. A new epoch tells all stacks again; nodes of a stack lie side
- * by side, while their places in a large table of hashes do not.
+ * The node of a frame below @parent. Most nodes have one child only, and nodes of a stack lie side
+ * by side, while places in a large table of hashes do not: so a first child is not in that table.
  */
 static int get_child(struct profile *p, uint32_t parent, uint32_t frame, uint32_t *ret_id)
 {
 	const struct profile_node key = { .parent = parent, .frame = frame };
-	uint32_t last = 0;
-	int err;
+	const uint32_t last = parent ? node_at(p, parent)->last_child : 0;
+	const uint32_t first = parent ? node_at(p, parent)->first_child : 0;
+	int err = 0;
 
-	if (parent)
-		last = ((const struct profile_node *)idmap_at(&p->nodes, parent))->last_child;
-	if (last && ((const struct profile_node *)idmap_at(&p->nodes, last))->frame == frame) {
+	if (last && node_at(p, last)->frame == frame) {
 		*ret_id = last;
 		return 0;
 	}
-	err = idmap_get(&p->nodes, &key, ret_id);
-	if (err >= 0 && parent)
-		((struct profile_node *)idmap_at(&p->nodes, parent))->last_child = *ret_id;
-	return err < 0 ? err : 0;
+	if (first && node_at(p, first)->frame == frame)
+		*ret_id = first;
+	else if (parent && !first)
+		err = idmap_append(&p->nodes, &key, ret_id);
+	else
+		err = idmap_get(&p->nodes, &key, ret_id);
+	if (err < 0)
+		return err;
+	if (parent) {
+		node_at(p, parent)->last_child = *ret_id;
+		if (!first)
+			node_at(p, parent)->first_child = *ret_id;
+	}
+	return 0;
 }
 
-/* Our id of a node, made with all its parents where it is new. */
-static int get_node(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
-		    uint32_t *ret_id)
+/* Makes a node, with all its parents that are new. */
+static int make_node(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
+		     uint32_t *ret_id)
 {
-	const struct memo_column *known = &memo->column[TABLE_NODES];
 	uint32_t frame = 0;
 	uint32_t length;
 	int err;
 
-	*ret_id = id < known->room ? known->id[id] : 0;
-	if (*ret_id || !id)
-		return 0;
 	err = climb(memo, t, id, &length, ret_id);
 	if (!err && *ret_id == UINT32_MAX)
 		err = get_child(p, 0, PSEUDO_DAMAGED, ret_id);
@@ -305,7 +340,50 @@ static int get_node(struct profile *p, struct memo *memo, const struct tables *t
 		if (!err)
 			err = get_child(p, *ret_id, frame, ret_id);
 		if (!err)
-			memo->column[TABLE_NODES].id[at] = *ret_id;
+			memo->node[at].id = *ret_id;
+	}
+	return err;
+}
+
+/* Our id of a node. */
+static inline int get_node(struct profile *p, struct memo *memo, const struct tables *t,
+			   uint32_t id, uint32_t *ret_id)
+{
+	*ret_id = id < memo->node_room ? memo->node[id].id : 0;
+	return *ret_id || !id ? 0 : make_node(p, memo, t, id, ret_id);
+}
+
+/*
+ * The nodes that a packet defines, in their order: so what an epoch tells again in the same order
+ * is found again one behind the other. Not where a filter may want few of them. One whose caller is
+ * not known (yet) is left to make_node().
+ */
+static int add_nodes(struct profile *p, struct memo *memo, const struct tables *t,
+		     const Profiler__Nodes *nodes)
+{
+	uint32_t frame_id = 0;
+	uint32_t before = 0; /* our id of the node before */
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < nodes->n_parent_back; i++) {
+		const uint32_t id = nodes->first_id + i;
+		const uint32_t parent_id = id - nodes->parent_back[i];
+		const uint32_t parent = memo->node[parent_id].id;
+		const struct profile_node *next;
+		uint32_t frame = 0;
+
+		frame_id += (uint32_t)nodes->frame_delta[i];
+		if (parent_id && !parent)
+			continue;
+		err = get_frame(p, memo, t, frame_id, &frame);
+		if (err)
+			break;
+		next = before < p->nodes.count ? node_at(p, before + 1) : NULL;
+		if (next && next->parent == parent && next->frame == frame)
+			before++;
+		else
+			err = get_child(p, parent, frame, &before);
+		memo->node[id].id = before;
 	}
 	return err;
 }
@@ -344,15 +422,16 @@ static int get_process(struct profile *p, const struct tables *t, uint32_t id, u
 static int get_who(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
 		   uint32_t *ret_id)
 {
-	const struct table_thread *thread = tables_thread(t, id);
+	const struct memo_column *known = &memo->column[TABLE_THREADS];
+	const struct table_thread *thread;
 	struct profile_thread key = { 0 };
 	int err;
 
-	*ret_id = 0;
-	if (p->by == PROFILE_BY_NOBODY || !thread)
+	*ret_id = id < known->room ? known->id[id] : 0;
+	if (*ret_id || p->by == PROFILE_BY_NOBODY)
 		return 0;
-	*ret_id = memo->column[TABLE_THREADS].id[id];
-	if (*ret_id)
+	thread = tables_thread(t, id);
+	if (!thread)
 		return 0;
 	err = get_process(p, t, thread->process, &key.process);
 	*ret_id = key.process;
@@ -401,10 +480,19 @@ static int add_counts(struct profile *p, const Profiler__SampleBlock *block,
 struct pending {
 	struct reader_sample sample;
 	struct profile_row key;
+	struct memo_node *leaf; /* whose row may be the sample's; NULL: none */
+	uint32_t row;		/* 0: not found yet */
 	uint32_t hash;
 };
 
-/* Finds what tells a sample's row. Return: 1; 0 where the sample is not wanted; -ENOMEM. */
+static struct memo_node *find_leaf(const struct memo *memo, const struct reader_sample *s)
+{
+	uint32_t id = s->user_stack ? s->user_stack : s->kernel_stack;
+
+	return id && id < memo->node_room ? &memo->node[id] : NULL;
+}
+
+/* Finds what tells a sample's row. */
 static int make_key(struct profile *p, struct memo *memo, const struct tables *t,
 		    struct pending *at)
 {
@@ -412,10 +500,6 @@ static int make_key(struct profile *p, struct memo *memo, const struct tables *t
 	struct profile_row *key = &at->key;
 	int err;
 
-	if (p->filter && !filter_wants(p->filter, t, s, profile_header(p)->start_ns)) {
-		p->left_out++;
-		return 0;
-	}
 	*key = (struct profile_row){
 		.cpu = p->by_cpu ? s->cpu : 0,
 		.event = s->event,
@@ -426,11 +510,23 @@ static int make_key(struct profile *p, struct memo *memo, const struct tables *t
 		err = get_node(p, memo, t, s->user_stack, &key->user);
 	if (!err)
 		err = get_node(p, memo, t, s->kernel_stack, &key->kernel);
-	if (err)
-		return err;
-	at->hash = idmap_hash(&p->rows, key);
+	at->leaf = find_leaf(memo, s);
+	at->row = at->leaf ? at->leaf->row : 0;
+	if (at->row)
+		__builtin_prefetch(idmap_at(&p->rows, at->row), 1);
+	return err;
+}
+
+/* Is it the row that was seen last with the same leaf? Else it is to be looked for. */
+static void find_row(struct profile *p, struct pending *at)
+{
+	const struct profile_row *row = at->row ? idmap_at(&p->rows, at->row) : NULL;
+
+	if (row && !memcmp(row, &at->key, offsetof(struct profile_row, count)))
+		return;
+	at->row = 0;
+	at->hash = idmap_hash(&p->rows, &at->key);
 	idmap_want_slot(&p->rows, at->hash);
-	return 1;
 }
 
 static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
@@ -438,11 +534,16 @@ static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
 {
 	const struct reader_sample *s = &at->sample;
 	struct profile_row *row;
-	uint32_t id = 0;
-	int err = idmap_get_hashed(&p->rows, &at->key, at->hash, &id);
+	uint32_t id = at->row;
+	int err = 0;
 
-	if (err < 0)
-		return err;
+	if (!id) {
+		err = idmap_get_hashed(&p->rows, &at->key, at->hash, &id);
+		if (err < 0)
+			return err;
+		if (at->leaf)
+			at->leaf->row = id;
+	}
 	row = idmap_at(&p->rows, id);
 	row->count++;
 	row->weight += s->weight;
@@ -456,10 +557,32 @@ static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
 
 static void want_node(const struct memo *memo, uint32_t id)
 {
-	const struct memo_column *known = &memo->column[TABLE_NODES];
+	if (id < memo->node_room)
+		__builtin_prefetch(&memo->node[id]);
+}
 
-	if (id < known->room)
-		__builtin_prefetch(&known->id[id]);
+/* Takes samples that are wanted, as many as there is room for; false: there are no more. */
+static bool fill_batch(struct profile *p, const struct memo *memo, const struct tables *t,
+		       struct sample_iter *it, struct pending batch[BATCH], uint32_t *ret_count)
+{
+	const uint64_t start_ns = profile_header(p)->start_ns;
+	uint32_t count = 0;
+
+	while (count < BATCH) {
+		struct reader_sample *s = &batch[count].sample;
+
+		if (!sample_iter_next(it, s))
+			break;
+		if (p->filter && !filter_wants(p->filter, t, s, start_ns)) {
+			p->left_out++;
+			continue;
+		}
+		want_node(memo, s->user_stack);
+		want_node(memo, s->kernel_stack);
+		count++;
+	}
+	*ret_count = count;
+	return count == BATCH;
 }
 
 static int add_block(struct profile *p, struct memo *memo, const struct tables *t,
@@ -467,28 +590,23 @@ static int add_block(struct profile *p, struct memo *memo, const struct tables *
 {
 	struct pending batch[BATCH];
 	struct sample_iter it;
-	uint32_t got, wanted;
+	uint32_t count;
+	bool has_more;
 	int err = 0;
 
 	reader_samples(p->reader, block, &it);
 	do {
-		for (got = 0; got < BATCH && sample_iter_next(&it, &batch[got].sample); got++) {
-			want_node(memo, batch[got].sample.user_stack);
-			want_node(memo, batch[got].sample.kernel_stack);
-		}
-		wanted = 0;
-		for (uint32_t i = 0; err >= 0 && i < got; i++) {
-			batch[wanted].sample = batch[i].sample;
-			err = make_key(p, memo, t, &batch[wanted]);
-			wanted += err > 0;
-		}
-		for (uint32_t i = 0; i < wanted; i++)
-			idmap_want_entry(&p->rows, batch[i].hash);
-		if (err > 0)
-			err = 0;
-		for (uint32_t i = 0; !err && i < wanted; i++)
+		has_more = fill_batch(p, memo, t, &it, batch, &count);
+		for (uint32_t i = 0; !err && i < count; i++)
+			err = make_key(p, memo, t, &batch[i]);
+		for (uint32_t i = 0; !err && i < count; i++)
+			find_row(p, &batch[i]);
+		for (uint32_t i = 0; !err && i < count; i++)
+			if (!batch[i].row)
+				idmap_want_entry(&p->rows, batch[i].hash);
+		for (uint32_t i = 0; !err && i < count; i++)
 			err = add_sample(p, block, &batch[i]);
-	} while (!err && got == BATCH);
+	} while (!err && has_more);
 	return err;
 }
 
@@ -541,6 +659,8 @@ static int add_packet(struct profile *p, struct memo *memo, const Profiler__Pack
 	err = memo_follow(memo, t);
 	if (!err)
 		err = add_names(p, memo, t);
+	if (!err && !p->filter && packet->definitions && packet->definitions->nodes)
+		err = add_nodes(p, memo, t, packet->definitions->nodes);
 	for (size_t i = 0; !err && i < packet->n_samples; i++)
 		err = add_block(p, memo, t, packet->samples[i]);
 	return err;
@@ -563,7 +683,7 @@ int profile_open(struct profile **ret, enum profile_by by, bool by_cpu)
 		   offsetof(struct profile_mapping, kind));
 	idmap_init(&p->frames, sizeof(struct profile_frame), sizeof(struct profile_frame));
 	idmap_init(&p->nodes, sizeof(struct profile_node),
-		   offsetof(struct profile_node, last_child));
+		   offsetof(struct profile_node, first_child));
 	idmap_init(&p->processes, sizeof(struct profile_process),
 		   offsetof(struct profile_process, container));
 	idmap_init(&p->threads, sizeof(struct profile_thread), sizeof(struct profile_thread));

@@ -202,12 +202,21 @@ def merged_streams_add_up(env):
                    collections.Counter())
         equal(folded(env, "-e", name, out), want, name)
     each = [stream.read(p).final for p in paths]
-    for key in "expected", "entries", "written", "idle", "counted", "sideband_lost":
-        if key == "sideband_lost":
-            equal(s.final[key], sum(x[key] for x in each), key)
-        else:
-            equal(s.final.sum(key), sum(x.sum(key) for x in each), key)
+    for key in "expected", "entries", "written", "idle", "counted":
+        equal(s.final.sum(key), sum(x.sum(key) for x in each), key)
     equal(len({h["run_id"][0] for h in s.headers if "run_id" in h}), 1, "run ids")
+
+
+@test
+def losses_of_merged_streams_add_up(env):
+    """What a ledger has beside its rows: of each stream, in the sum, and in the middle of it."""
+    paths = [env.made(kind) for kind in ("starved", "demo", "starved")]
+    each = [stream.read(p).final for p in paths]
+    s = good(env, cat(env, *paths))
+    for key in "sideband_lost", "stacks_unresolved", "unknown_process", "packets_dropped":
+        check(each[0][key] > 0, f"no {key} in the streams")
+        equal(s.final[key], sum(x[key] for x in each), key)
+        equal([x[key] for x in s.ledgers], sorted(x[key] for x in s.ledgers), f"{key} goes down")
 
 
 @test
