@@ -210,7 +210,7 @@ def merged_streams_add_up(env):
 @test
 def losses_of_merged_streams_add_up(env):
     """What a ledger has beside its rows: of each stream, in the sum, and in the middle of it."""
-    paths = [env.made(kind) for kind in ("starved", "demo", "starved")]
+    paths = [env.made(kind) for kind in ("counts", "demo", "counts")]
     each = [stream.read(p).final for p in paths]
     s = good(env, cat(env, *paths))
     for key in "sideband_lost", "stacks_unresolved", "unknown_process", "packets_dropped":
