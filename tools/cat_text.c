@@ -325,6 +325,8 @@ int cat_text(struct reader *r, struct sample_choice *choice)
 	const Profiler__Packet *packet;
 	int got;
 
+	for (int i = 0; i < TABLE_COUNT; i++)
+		p.done[i] = 1; /* a stream may begin without an epoch */
 	while ((got = reader_next(r, &packet)) > 0 && !ferror(stdout))
 		print_packet(&p, packet);
 	return got < 0 ? got : 0;

@@ -172,7 +172,7 @@ def html_shows_the_same_changes(env):
     with open(env.path("diff.html"), "w", encoding="utf-8") as out:
         out.write(env.tool("diff", "--html", base, new))
     rows = {row["function"]: row for row in env.json("diff", base, new)["self"]}
-    with browser.Browser() as b:
+    with browser.look() as b:
         b.open(env.path("diff.html"))
         shown = b.run("Array.from(document.querySelectorAll('#table tbody tr'), (r) => "
                       "[r.lastChild.firstChild.data, r.children[0].textContent, "
@@ -215,7 +215,7 @@ def record_sides(env):
     return base[0], new[0], names
 
 
-@test
+@test(alone=True)
 def a_regression_is_named_with_its_size(env):
     """render() takes 20 % more in the other build, whose program has another name, too."""
     build(env, "server-1.0", 100)
@@ -256,7 +256,7 @@ def most(pairs, rate):
     return 0
 
 
-@test(limit_s=1200)
+@test(limit_s=1200, alone=True)
 def the_same_program_twice_is_no_difference(env):
     """19 of 20 pairs of recordings. Other load is a difference: it comes in one and not the other."""
     load, cpus = os.getloadavg()[0], os.cpu_count()
