@@ -521,7 +521,7 @@ class Page {
 			{ key: "change", title: "Change", width: "84px", isSure: (f) => f.differs,
 				text: (f) => difference(f.change, this.sums.base.total[0]),
 				hint: (f) => `${amount(f.baseSelf, unit)} → ${amount(f.self, unit)}` },
-			{ key: "error", title: "±", width: "62px",
+			{ key: "error", title: "±", width: "72px",
 				text: (f) => f.error === null ? "" : `${f.error.toFixed(2)} %`,
 				hint: (f) => f.error === null ? few : "half of the change's interval" },
 			{ key: "p", title: "p", width: "52px",
