@@ -143,8 +143,8 @@ static int tell(const struct block_plan *plan, const Profiler__SampleBlock *from
 static bool is_wanted(const struct block_plan *plan, const struct reader *r,
 		      const struct reader_sample *s)
 {
-	return (!plan->event_wanted || plan->event_wanted[s->event]) &&
-	       (!plan->filter || filter_wants(plan->filter, reader_tables(r), s, plan->start_ns));
+	return sample_choice_wants(plan->choice, reader_tables(r), s, plan->start_ns) &&
+	       (!plan->event_wanted || plan->event_wanted[s->event]);
 }
 
 int block_copy_write(struct block_copy *c, const struct reader *r,

@@ -12,14 +12,14 @@
 #include <stdint.h>
 
 #include "proto/reader.h"
-#include "tools/filter.h"
+#include "tools/sample_choice.h"
 
 struct block_work;
 struct stream_out;
 
 /* What is to become of the blocks of one stream. */
 struct block_plan {
-	const struct filter *filter;	      /* NULL: all samples */
+	struct sample_choice *choice;	      /* asked about every sample */
 	const bool *event_wanted;	      /* by event; NULL: all */
 	uint64_t start_ns;		      /* of the stream, for the filter */
 	uint64_t shift_ns;		      /* added to times, modulo 2^64 */

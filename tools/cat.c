@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cat.c - profiler-cat: streams to one stream, or checked, or as text.
- *
- * Every epoch that is read becomes one epoch of the output with the same ids; so a stream passes
- * through packet by packet, and memory does not follow its length. What was lost in reading is
- * a gap in the output's numbers too: whoever reads that is told of the same loss.
+ * cat.c - profiler-cat: streams to one stream (cat_copy.c), or checked, or as text.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/block_copy.h"
 #include "tools/cat.h"
-#include "tools/ledger_merge.h"
-#include "tools/merge.h"
-#include "tools/stream_out.h"
-#include "tools/tables_out.h"
+#include "tools/cat_copy.h"
 #include "tools/text.h"
 
 enum {
@@ -31,23 +23,13 @@ enum {
 struct cat {
 	const char **path;
 	size_t paths;
-	const char *event;
 	const char *output;
 	bool check;
 	bool text;
 	bool json;
 	struct cli_input cli;
-
-	struct merge merge;
-	struct ledger_merge ledger;
-	struct tables_out tables;
-	struct block_copy blocks;
-	struct stream_out out;
-	struct merge_input *in; /* that is being read */
-	bool event_wanted[READER_MAX_EVENTS];
-	uint32_t epoch;			      /* of it, that the output is in; 0: none */
-	struct reader_damage told;	      /* of its damage, in the output already */
-	char notice[FILTER_TEXT_BYTES + 128]; /* of filters; "" */
+	struct cat_copy copy;
+	char kept[FILTER_TEXT_BYTES + 128]; /* which samples are wanted; "" for all */
 };
 
 static int take(void *ctx, char letter, const char *argument);
@@ -71,7 +53,6 @@ static const struct cli_program program = {
 	.take = take,
 	.operands = "[FILE...]",
 	.take_stream = take_stream,
-	.has_no_names = true,
 };
 
 static int take(void *ctx, char letter, const char *argument)
@@ -81,7 +62,7 @@ static int take(void *ctx, char letter, const char *argument)
 	if (letter == 'o')
 		c->output = argument;
 	else if (letter == 'e')
-		c->event = argument;
+		c->copy.event = argument;
 	else if (letter == OPTION_CHECK)
 		c->check = true;
 	else if (letter == OPTION_TEXT)
@@ -89,7 +70,7 @@ static int take(void *ctx, char letter, const char *argument)
 	else if (letter == OPTION_JSON)
 		c->json = true;
 	else
-		c->merge.end_to_end = true;
+		c->copy.merge.end_to_end = true;
 	return 0;
 }
 
@@ -107,19 +88,9 @@ static int take_stream(void *ctx, const char *path)
 	return 0;
 }
 
-static const char *input_name(const struct merge_input *in)
-{
-	return in->path ? in->path : "stdin";
-}
-
-static const struct filter *filter_of(const struct cat *c)
-{
-	return filter_is_set(&c->cli.filter) ? &c->cli.filter : NULL;
-}
-
 static bool is_whole(const struct cat *c)
 {
-	return !c->event && !filter_is_set(&c->cli.filter);
+	return !c->copy.event && !c->cli.function && !filter_is_set(&c->cli.filter);
 }
 
 /* Opens a stream; 0 or the exit status. */
@@ -139,20 +110,21 @@ static int open_input(struct merge_input *in, const char *path)
 	}
 	err = reader_open(&in->reader, in->fd);
 	if (err)
-		cli_explain(&program, input_name(in), err);
+		cli_explain(&program, merge_input_name(in), err);
 	return err ? 1 : 0;
 }
 
 static void close_input(struct merge_input *in)
 {
 	reader_free(in->reader);
+	sample_choice_release(&in->choice);
 	if (in->path && in->fd >= 0)
 		close(in->fd);
 }
 
 static int open_inputs(struct cat *c)
 {
-	struct merge *m = &c->merge;
+	struct merge *m = &c->copy.merge;
 	int status = 0;
 
 	m->input = calloc(c->paths + 1, sizeof(*m->input));
@@ -174,247 +146,83 @@ static int read_header(struct merge_input *in)
 		got = reader_next(in->reader, &in->first);
 	while (got > 0 && !reader_header(in->reader));
 	if (got < 0)
-		cli_explain(&program, input_name(in), got);
+		cli_explain(&program, merge_input_name(in), got);
 	else if (!got && !reader_bytes(in->reader))
-		cli_error(&program, "%s is empty, not a profiler stream", input_name(in));
+		cli_error(&program, "%s is empty, not a profiler stream", merge_input_name(in));
 	else if (!got)
 		cli_error(&program, "%s has no whole header of a profiler stream in it",
-			  input_name(in));
+			  merge_input_name(in));
 	return got > 0 ? 0 : 1;
 }
 
-static bool is_event(const Profiler__Event *e, const char *wanted)
+/* Reads a stream to its end, to know which of its samples are in a wanted function. */
+static int choose_by_function(struct cat *c, struct merge_input *in)
 {
-	size_t bytes = strlen(e->name);
-
-	return !strncmp(e->name, wanted, bytes) &&
-	       (!wanted[bytes] ||
-		(wanted[bytes] == ':' && !strcmp(wanted + bytes + 1, e->modifier)));
-}
-
-/* Which events of a stream are wanted; those that take no samples by the one that leads them. */
-static bool find_event(struct cat *c, const Profiler__Header *h)
-{
-	bool found = false;
-
-	for (uint32_t i = 0; i < h->n_event; i++) {
-		uint32_t leader = h->event[i]->leader ? h->event[i]->leader - 1 : i;
-		bool is_it = is_event(h->event[i], c->event);
-
-		c->event_wanted[i] = false;
-		c->event_wanted[leader] |= is_it;
-		found |= is_it;
-	}
-	return found;
-}
-
-static int begin_epoch(struct cat *c)
-{
-	size_t input = (size_t)(c->in - c->merge.input);
-	Profiler__Header *header;
-	uint32_t epoch = tables_epoch(reader_tables(c->in->reader));
+	struct profile *profile = NULL;
+	struct names *names = NULL;
+	int status;
 	int err;
 
-	if (c->epoch == epoch && c->out.epoch)
-		return 0;
-	header = merge_header(&c->merge, input, *c->notice ? c->notice : NULL);
-	if (!header)
-		return -ENOMEM;
-	err = stream_out_begin(&c->out, header);
-	profiler__header__free_unpacked(header, NULL);
-	tables_out_begin(&c->tables);
-	c->epoch = epoch;
-	return err;
-}
-
-static int write_definitions(struct cat *c, bool for_samples)
-{
-	int err = begin_epoch(c);
-
-	return err ? err
-		   : tables_out_write(&c->tables, reader_tables(c->in->reader), &c->out,
-				      for_samples);
-}
-
-static int prepare(void *ctx)
-{
-	return write_definitions(ctx, true);
-}
-
-static int left_out(void *ctx, uint32_t cpu, uint32_t event, uint64_t samples)
-{
-	struct cat *c = ctx;
-
-	return ledger_merge_leave_out(&c->ledger, cpu, event, samples);
-}
-
-static int left_out_count(void *ctx, uint32_t cpu, uint32_t event, uint64_t count)
-{
-	struct cat *c = ctx;
-
-	return ledger_merge_leave_count(&c->ledger, cpu, event, count);
-}
-
-/* What was lost since the last packet is missing in the output, too. */
-static int pass_damage_on(struct cat *c)
-{
-	const struct reader_damage *d = reader_damage(c->in->reader);
-	uint64_t packets = d->packets_lost - c->told.packets_lost;
-	uint64_t samples = d->samples_lost - c->told.samples_lost + d->samples_strange -
-			   c->told.samples_strange;
-
-	c->told = *d;
-	return stream_out_lose(&c->out, packets, samples);
-}
-
-/* Names are of the whole stream, so those of epochs without wanted samples are, too. */
-static int write_names(struct cat *c, const Profiler__Packet *packet)
-{
-	const struct tables *t = reader_tables(c->in->reader);
-	int news;
-
-	if (is_whole(c))
-		return packet->epoch ? write_definitions(c, true) : 0;
-	if (!packet->definitions || !packet->definitions->names)
-		return 0;
-	if (c->epoch != tables_epoch(t))
-		tables_out_begin(&c->tables);
-	news = tables_out_has_news(&c->tables, t);
-	return news > 0 ? write_definitions(c, false) : news;
-}
-
-static int write_ledger(struct cat *c, const Profiler__Ledger *ledger)
-{
-	bool is_last = c->in == &c->merge.input[c->merge.inputs - 1];
-	Profiler__Ledger all;
-	int err = ledger_merge_make(&c->ledger, c->in, ledger, is_last, &all);
-
-	if (!err)
-		err = stream_out_ledger(&c->out, &all);
-	if (all.time_ns > c->blocks.newest_ns)
-		c->blocks.newest_ns = all.time_ns;
-	return err;
-}
-
-static int write_packet(struct cat *c, const Profiler__Packet *packet, struct block_plan *plan)
-{
-	int err = pass_damage_on(c);
-
-	if (!err && !c->out.epoch)
-		err = begin_epoch(c);
-	if (!err)
-		err = write_names(c, packet);
-	for (size_t i = 0; !err && i < packet->n_samples; i++)
-		err = block_copy_write(&c->blocks, c->in->reader, packet->samples[i], plan,
-				       &c->out);
-	if (!err && packet->ledger)
-		err = write_ledger(c, packet->ledger);
-	if (!err && (is_whole(c) || packet->ledger))
-		err = stream_out_flush(&c->out);
-	if (!err && packet->ledger && fflush(c->out.file))
-		err = -errno;
-	return err;
-}
-
-static void say_later(const struct cat *c, uint64_t later_ns)
-{
-	if (later_ns)
-		cli_error(&program,
-			  "note: %s begins before the end of another stream of its host; its times "
-			  "are %.3f s later here",
-			  input_name(c->in), (double)later_ns / 1e9);
-}
-
-/* 0, 1 when reading failed and it was said, -errno of writing. */
-static int copy_input(struct cat *c, size_t input)
-{
-	struct merge_input *in = c->in = &c->merge.input[input];
-	const Profiler__Packet *packet = in->first;
-	struct block_plan plan = {
-		.filter = filter_of(c),
-		.event_wanted = c->event ? c->event_wanted : NULL,
-		.start_ns = in->start_ns,
-		.first_cpu = in->first_cpu,
-		.prepare = prepare,
-		.left_out = left_out,
-		.left_out_count = left_out_count,
-		.ctx = c,
-	};
-	int got = 1;
-	int err = 0;
-
-	say_later(c, merge_begin(&c->merge, input));
-	plan.shift_ns = in->shift_ns;
-	memcpy(plan.event_of, in->event_of, sizeof(plan.event_of));
-	c->epoch = 0;
-	c->told = (struct reader_damage){ 0 };
-	c->blocks.newest_ns = in->start_ns + in->shift_ns;
-	if (c->event)
-		(void)find_event(c, reader_header(in->reader));
-	while (!err && got > 0) {
-		err = write_packet(c, packet, &plan);
-		if (!err)
-			got = reader_next(in->reader, &packet);
+	if (!in->path) {
+		cli_error(&program, "--function reads streams twice: name files, not stdin");
+		return 2;
 	}
+	c->cli.path = in->path;
+	c->cli.listener = sample_choice_listener(&in->choice);
+	status = cli_read(&program, &c->cli, PROFILE_BY_NOBODY, false, &profile, &names);
+	if (status)
+		return status;
+	err = sample_choice_end(&in->choice, profile);
 	if (err)
-		return err;
-	merge_end(&c->merge, input, c->blocks.newest_ns);
-	if (got < 0)
-		cli_explain(&program, input_name(in), got);
-	else if (reader_damaged(in->reader))
-		cli_report_damage(&program, input_name(in), reader_damage(in->reader), "passed on");
-	err = ledger_merge_end(&c->ledger, in, reader_ledger(in->reader));
-	return got < 0 ? 1 : err;
+		cli_error(&program, "%s", strerror(-err));
+	names_free(names);
+	profile_free(profile);
+	return err ? 1 : 0;
 }
 
-static int need_event(struct cat *c)
+/* Which samples of each stream are wanted. */
+static int choose(struct cat *c)
 {
-	bool found = false;
+	struct merge *m = &c->copy.merge;
+	int status = 0;
 
-	for (size_t i = 0; i < c->merge.inputs; i++)
-		found |= find_event(c, reader_header(c->merge.input[i].reader));
-	if (!found)
-		cli_error(&program, "no event '%s' in these streams", c->event);
-	return found ? 0 : 1;
+	for (size_t i = 0; !status && i < m->inputs; i++) {
+		if (c->cli.function)
+			status = choose_by_function(c, &m->input[i]);
+		if (filter_is_set(&c->cli.filter))
+			m->input[i].choice.filter = &c->cli.filter;
+	}
+	return status;
 }
 
-static void say_filter(struct cat *c)
+/* In words what is kept, for the header. */
+static void say_kept(struct cat *c)
 {
 	char text[FILTER_TEXT_BYTES];
+	const char *event = c->copy.event ? c->copy.event : "";
+	const char *function = c->cli.function ? c->cli.function : "";
 
+	if (is_whole(c))
+		return;
 	filter_text(&c->cli.filter, text);
-	if (!is_whole(c))
-		snprintf(c->notice, sizeof(c->notice),
-			 "profiler-cat kept only samples of: %s%s%s; the ledger counts the others "
-			 "as "
-			 "filtered",
-			 c->event ? c->event : "", c->event && *text ? ", " : "", text);
+	snprintf(c->kept, sizeof(c->kept), "%.60s%s%s%s%s%.60s", event, *event && *text ? ", " : "",
+		 text, (*event || *text) && *function ? ", " : "",
+		 *function ? "with a function " : "", function);
+	c->copy.kept = c->kept;
 }
 
 static int copy_all(struct cat *c)
 {
-	int err = merge_open(&c->merge);
+	int err;
 
-	if (!err)
-		err = tables_out_open(&c->tables);
-	if (!err)
-		err = block_copy_open(&c->blocks);
-	ledger_merge_init(&c->ledger);
-	say_filter(c);
-	for (size_t i = 0; !err && i < c->merge.inputs; i++)
-		err = copy_input(c, i);
-	if (!err)
-		err = stream_out_flush(&c->out);
+	say_kept(c);
+	c->copy.program = &program;
+	err = cat_copy(&c->copy);
 	if (err == -E2BIG)
 		cli_error(&program, "cannot merge: at most %d events and %d CPUs in one stream",
 			  READER_MAX_EVENTS, READER_MAX_CPUS);
 	else if (err < 0 && err != -EPIPE)
 		cli_error(&program, "cannot write: %s", strerror(-err));
-	stream_out_release(&c->out);
-	ledger_merge_release(&c->ledger);
-	block_copy_release(&c->blocks);
-	tables_out_release(&c->tables);
-	merge_release(&c->merge);
 	return err && err != -EPIPE ? 1 : 0;
 }
 
@@ -423,31 +231,33 @@ static int write_stream(struct cat *c)
 	const char *name = c->output ? c->output : "stdout";
 	int status = 0;
 
-	c->out.file = stdout;
+	c->copy.out.file = stdout;
 	if (!c->output && isatty(STDOUT_FILENO)) {
 		cli_error(&program,
 			  "binary data not written to a terminal; redirect it, use -o FILE, "
 			  "or --text");
 		return 2;
 	}
-	for (size_t i = 0; !status && i < c->merge.inputs; i++)
-		status = read_header(&c->merge.input[i]);
-	if (!status && c->event)
-		status = need_event(c);
+	for (size_t i = 0; !status && i < c->copy.merge.inputs; i++)
+		status = read_header(&c->copy.merge.input[i]);
+	if (!status && c->copy.event && !cat_copy_has_event(&c->copy)) {
+		cli_error(&program, "no event '%s' in these streams", c->copy.event);
+		status = 1;
+	}
 	if (status)
 		return status;
 	if (c->output)
-		c->out.file = fopen(c->output, "wbe");
-	if (!c->out.file) {
+		c->copy.out.file = fopen(c->output, "wbe");
+	if (!c->copy.out.file) {
 		cli_error(&program, "cannot open '%s': %s", name, strerror(errno));
 		return 1;
 	}
 	status = copy_all(c);
 	if (status) {
-		fclose(c->out.file);
+		fclose(c->copy.out.file);
 		return status;
 	}
-	return cli_close(&program, c->out.file, name);
+	return cli_close(&program, c->copy.out.file, name);
 }
 
 /* --check and --text, one stream after another. */
@@ -456,15 +266,15 @@ static int look(struct cat *c)
 	int worst = 0;
 	int status;
 
-	for (size_t i = 0; i < c->merge.inputs; i++) {
-		const struct merge_input *in = &c->merge.input[i];
-		int err = c->check ? cat_check(in->reader, input_name(in), c->json)
-				   : cat_text(in->reader, filter_of(c));
+	for (size_t i = 0; i < c->copy.merge.inputs; i++) {
+		struct merge_input *in = &c->copy.merge.input[i];
+		int err = c->check ? cat_check(in->reader, merge_input_name(in), c->json)
+				   : cat_text(in->reader, &in->choice);
 
 		if (err < 0)
-			cli_explain(&program, input_name(in), err);
+			cli_explain(&program, merge_input_name(in), err);
 		else if (c->text && reader_damaged(in->reader))
-			cli_report_damage(&program, input_name(in), reader_damage(in->reader),
+			cli_report_damage(&program, merge_input_name(in), reader_damage(in->reader),
 					  "shown");
 		if (err)
 			worst = 1;
@@ -501,11 +311,13 @@ int main(int argc, char **argv)
 	if (status == CLI_GO_ON) {
 		status = is_sensible(c) ? open_inputs(c) : 2;
 		if (!status)
+			status = choose(c);
+		if (!status)
 			status = c->check || c->text ? look(c) : write_stream(c);
 	}
-	for (size_t i = 0; i < c->merge.inputs; i++)
-		close_input(&c->merge.input[i]);
-	free(c->merge.input);
+	for (size_t i = 0; i < c->copy.merge.inputs; i++)
+		close_input(&c->copy.merge.input[i]);
+	free(c->copy.merge.input);
 	filter_release(&c->cli.filter);
 	free(c->path);
 	free(c);

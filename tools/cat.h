@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "proto/reader.h"
-#include "tools/cli.h"
+#include "tools/sample_choice.h"
 
 /**
  * cat_check() - does a stream keep all that stream.proto promises?
@@ -23,10 +23,10 @@ int cat_check(struct reader *r, const char *name, bool json) __attribute__((warn
 /**
  * cat_text() - print a stream for people, packet by packet
  * @r: a stream that nothing was read from yet
- * @filter: which samples; NULL: all
+ * @choice: which samples
  *
  * Return: 0, or what reader_next() gave.
  */
-int cat_text(struct reader *r, const struct filter *filter) __attribute__((warn_unused_result));
+int cat_text(struct reader *r, struct sample_choice *choice) __attribute__((warn_unused_result));
 
 #endif /* PROFILER_CAT_H */

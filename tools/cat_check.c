@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -406,6 +407,8 @@ int cat_check(struct reader *r, const char *name, bool json)
 	int got;
 
 	idmap_init(&c.seen, sizeof(struct seen), offsetof(struct seen, newest_ns));
+	for (int i = 0; i < TABLE_COUNT; i++)
+		c.done[i] = 1; /* a stream may begin without an epoch */
 	if (json) {
 		printf("{\n  ");
 		json_text("file", name);

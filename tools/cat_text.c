@@ -6,6 +6,7 @@
  * Addresses are as recorded; names are shown where the stream tells them, in lines of their own.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@
 
 struct printer {
 	struct reader *r;
-	const struct filter *filter;
+	struct sample_choice *choice;
 	uint32_t epoch;
 	uint32_t done[TABLE_COUNT];
 };
@@ -269,7 +270,7 @@ static void print_block(const struct printer *p, const Profiler__SampleBlock *b)
 
 	reader_samples(p->r, b, &it);
 	while (sample_iter_next(&it, &s))
-		if (!p->filter || filter_wants(p->filter, reader_tables(p->r), &s, h->start_ns))
+		if (sample_choice_wants(p->choice, reader_tables(p->r), &s, h->start_ns))
 			print_sample(p, b, &s);
 }
 
@@ -318,12 +319,14 @@ static void print_packet(struct printer *p, const Profiler__Packet *packet)
 		print_ledger(p, packet->ledger);
 }
 
-int cat_text(struct reader *r, const struct filter *filter)
+int cat_text(struct reader *r, struct sample_choice *choice)
 {
-	struct printer p = { .r = r, .filter = filter };
+	struct printer p = { .r = r, .choice = choice };
 	const Profiler__Packet *packet;
 	int got;
 
+	for (int i = 0; i < TABLE_COUNT; i++)
+		p.done[i] = 1; /* a stream may begin without an epoch */
 	while ((got = reader_next(r, &packet)) > 0 && !ferror(stdout))
 		print_packet(&p, packet);
 	return got < 0 ? got : 0;

@@ -3,7 +3,8 @@
  * diff.c - profiler-diff: what is different between two profiles, and how sure that is.
  *
  * Reads one run after the other and keeps of each its stacks by names, with what they have in
- * blocks of time; then matches, compares and shows.
+ * blocks of time; then matches, compares and shows. The page shows every event: each is compared by
+ * itself, as if it were the only one, with the same reading of the runs.
  */
 #include "tools/diff.h"
 
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "tools/cli.h"
+#include "tools/diff_events.h"
 #include "tools/diff_gate.h"
 #include "tools/diff_html.h"
 
@@ -47,7 +49,9 @@ enum format {
 };
 
 struct options {
-	struct diff *diff;
+	struct diff *diff;		    /* of the event that was asked for */
+	struct diff *of[READER_MAX_EVENTS]; /* each event that is compared, that one first */
+	size_t events;
 	size_t operands;
 	const char *per;
 	struct diff_gate gate[GATES_MAX];
@@ -69,7 +73,8 @@ static const struct cli_option diff_options[] = {
 	{ "json", NULL, "all rows, as JSON", OPTION_JSON },
 	{ "folded", NULL, "stacks with their samples of both sides", OPTION_FOLDED },
 	{ "pprof", NULL, "new minus base, for go tool pprof", OPTION_PPROF },
-	{ "html", NULL, "a differential flame graph: a page that needs no network", OPTION_HTML },
+	{ "html", NULL, "a differential flame graph of all events: a page without network",
+	  OPTION_HTML },
 	{ 0 },
 };
 
@@ -247,61 +252,147 @@ static int check_options(struct options *o)
 	return take_per(o);
 }
 
-/* All that the runs have to have in common. */
-static int check_run(struct diff *d, struct diff_run *run, const struct profile *p, uint32_t event)
+static void set_event(struct diff *d, const struct profile *p, uint32_t event)
 {
-	const char *unit = profile_header(p)->n_event ? profile_header(p)->event[event]->unit : "";
-	double whole = 0;
+	const Profiler__Header *header = profile_header(p);
 
-	if (!*d->event_name) {
-		profile_event_name(p, event, d->event_name);
-		snprintf(d->unit, sizeof(d->unit), "%s", unit);
-		d->event = d->event_name; /* the others are to have this one */
-	}
-	for (size_t i = 0; i < DIFF_BLOCKS; i++)
-		whole += run->whole[i];
-	if (strcmp(d->unit, unit) != 0)
+	profile_event_name(p, event, d->event_name);
+	snprintf(d->unit, sizeof(d->unit), "%s",
+		 event < header->n_event ? header->event[event]->unit : "");
+	d->event = d->event_name; /* all runs are to have this one */
+}
+
+static bool has_event(const struct diff *d, const struct profile *p, uint32_t event)
+{
+	const Profiler__Header *header = profile_header(p);
+
+	return event < header->n_event && !strcmp(d->unit, header->event[event]->unit) &&
+	       p->event[event].count && p->event[event].weight;
+}
+
+/* Can the event that was asked for be compared with what other runs have of it? */
+static int check_event(const struct diff *d, const char *path, const struct profile *p,
+		       uint32_t event)
+{
+	const Profiler__Header *header = profile_header(p);
+
+	if (event < header->n_event && strcmp(d->unit, header->event[event]->unit) != 0)
 		cli_error(&program, "cannot compare: '%s' counts %s in '%s', %s elsewhere",
-			  d->event_name, unit, run->path, d->unit);
-	else if (!run->all.count || !run->all.weight)
-		cli_error(&program, "cannot compare: '%s' has no samples of '%s'%s", run->path,
+			  d->event_name, header->event[event]->unit, path, d->unit);
+	else if (!has_event(d, p, event))
+		cli_error(&program, "cannot compare: '%s' has no samples of '%s'%s", path,
 			  d->event_name, p->left_out ? " that are wanted" : "");
 	else if (d->norm == DIFF_BY_EVENT && diff_event_find(p, d->norm_event) >= READER_MAX_EVENTS)
-		cli_error(&program, "--per: no event '%s' in '%s'", d->norm_event, run->path);
-	else if (!(whole > 0))
-		cli_error(&program, "cannot compare: nothing in '%s' of what --per names",
-			  run->path);
+		cli_error(&program, "--per: no event '%s' in '%s'", d->norm_event, path);
 	else
 		return 0;
 	return 1;
 }
 
-static int read_run(struct diff *d, uint32_t index, struct cli_input *input)
+static int check_whole(const struct diff_run *run)
 {
-	struct diff_run *run = &d->run[index];
-	struct diff_blocks blocks = {
-		.event = d->event,
-		.norm = d->norm_event,
+	double whole = 0;
+
+	for (size_t i = 0; i < DIFF_BLOCKS; i++)
+		whole += run->whole[i];
+	if (!(whole > 0))
+		cli_error(&program, "cannot compare: nothing in '%s' of what --per names",
+			  run->path);
+	return whole > 0 ? 0 : 1;
+}
+
+/* The other events of the first run, before anything is added to the one that was asked for. */
+static int find_others(struct options *o, const struct profile *p, uint32_t asked)
+{
+	const uint32_t count = (uint32_t)profile_header(p)->n_event;
+	char name[EVENT_NAME_MAX];
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct diff *d;
+
+		if (i == asked || !p->event[i].weight ||
+		    diff_event_find(p, profile_event_name(p, i, name)) != i)
+			continue;
+		d = malloc(sizeof(*d));
+		if (!d)
+			return -ENOMEM;
+		*d = *o->diff;
+		set_event(d, p, i);
+		o->of[o->events++] = d;
+	}
+	return 0;
+}
+
+/* Adds a run to all other events; one that a run does not have is not compared. */
+static int add_others(struct options *o, uint32_t index, const struct names *n,
+		      const struct diff_events *e)
+{
+	size_t kept = 1;
+	int err = 0;
+
+	for (size_t i = 1; i < o->events; i++) {
+		struct diff *d = o->of[i];
+		uint32_t event = diff_event_find(n->profile, d->event);
+
+		if (!has_event(d, n->profile, event)) {
+			diff_release(d);
+			free(d);
+			continue;
+		}
+		o->of[kept++] = d;
+		if (!err)
+			err = diff_add(d, index, n, diff_events_blocks(e, event), event);
+	}
+	o->events = kept;
+	return err;
+}
+
+static int add_run_of(struct options *o, uint32_t index, const struct names *n,
+		      const struct diff_events *e)
+{
+	const struct profile *p = n->profile;
+	struct diff *d = o->diff;
+	uint32_t event = 0;
+	int status = cli_event(&program, p, d->event, &event);
+	int err = 0;
+
+	if (status)
+		return status;
+	if (!*d->event_name)
+		set_event(d, p, event);
+	status = check_event(d, d->run[index].path, p, event);
+	if (status)
+		return status;
+	if (!index && e->all)
+		err = find_others(o, p, event);
+	if (!err)
+		err = diff_add(d, index, n, diff_events_blocks(e, event), event);
+	if (!err)
+		err = add_others(o, index, n, e);
+	if (err)
+		cli_error(&program, "cannot compare: %s", strerror(-err));
+	return err ? 1 : check_whole(&d->run[index]);
+}
+
+static int read_run(struct options *o, uint32_t index, struct cli_input *input)
+{
+	const struct diff_run *run = &o->diff->run[index];
+	struct diff_events events = {
+		.all = o->format == FORMAT_HTML,
+		.event = o->diff->event,
+		.norm = o->diff->norm_event,
 		.filter = &input->filter,
 	};
 	struct profile *profile = NULL;
 	struct names *names = NULL;
-	uint32_t event = 0;
 	int status;
-	int err;
 
 	input->path = strcmp(run->path, "-") ? run->path : NULL;
-	input->listener = diff_blocks_listener(&blocks);
+	input->listener = diff_events_listener(&events);
 	status = cli_read(&program, input, PROFILE_BY_NOBODY, false, &profile, &names);
-	if (!status) {
-		status = cli_event(&program, profile, d->event, &event);
-		err = status ? 0 : diff_add(d, index, names, &blocks, event);
-		if (err)
-			cli_error(&program, "cannot compare: %s", strerror(-err));
-		if (!status)
-			status = err ? 1 : check_run(d, run, profile, event);
-	}
-	diff_blocks_release(&blocks);
+	if (!status)
+		status = add_run_of(o, index, names, &events);
+	diff_events_release(&events);
 	names_free(names);
 	profile_free(profile);
 	return status;
@@ -309,17 +400,18 @@ static int read_run(struct diff *d, uint32_t index, struct cli_input *input)
 
 static int compare(struct options *o, struct cli_input *input)
 {
-	struct diff *d = o->diff;
 	int status = 0;
-	int err;
+	int err = 0;
 
-	for (uint32_t i = 0; !status && i < d->runs; i++)
-		status = read_run(d, i, input);
+	for (uint32_t i = 0; !status && i < o->diff->runs; i++)
+		status = read_run(o, i, input);
 	if (status)
 		return status;
-	err = diff_match(d);
-	if (!err)
-		err = diff_compare(d);
+	for (size_t i = 0; !err && i < o->events; i++) {
+		err = diff_match(o->of[i]);
+		if (!err)
+			err = diff_compare(o->of[i]);
+	}
 	if (err)
 		cli_error(&program, "cannot compare: %s", strerror(-err));
 	return err ? 1 : 0;
@@ -338,7 +430,7 @@ static int show(const struct options *o)
 	else if (o->format == FORMAT_PPROF)
 		err = diff_write_pprof(o->diff, dup(STDOUT_FILENO));
 	else
-		err = diff_write_html(o->diff, stdout);
+		err = diff_write_html((const struct diff *const *)o->of, o->events, stdout);
 	if (err && err != -EPIPE)
 		cli_error(&program, "cannot write: %s", strerror(-err));
 	return err && err != -EPIPE ? 1 : cli_close(&program, stdout, "stdout");
@@ -366,7 +458,7 @@ static int judge(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct diff *diff = calloc(1, sizeof(*diff));
-	struct options options = { .diff = diff };
+	struct options options = { .diff = diff, .of = { diff }, .events = 1 };
 	struct cli_input input = { 0 };
 	int status;
 
@@ -389,7 +481,9 @@ int main(int argc, char **argv)
 			status = judge(&options);
 	}
 	filter_release(&input.filter);
-	diff_release(diff);
-	free(diff);
+	for (size_t i = 0; i < options.events; i++) {
+		diff_release(options.of[i]);
+		free(options.of[i]);
+	}
 	return status;
 }

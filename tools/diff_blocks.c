@@ -33,22 +33,18 @@ static size_t wanted_ranges(const struct diff_blocks *b)
 	return count ? count : 1;
 }
 
-/* With the first sample the header is known. */
-static void find_events(struct diff_blocks *b)
+void diff_blocks_open(struct diff_blocks *b, const struct profile *p, const struct filter *filter,
+		      uint32_t event, const char *norm)
 {
 	uint64_t first = UINT64_MAX;
 
-	b->event_index = b->norm_index = PROFILE_ALL_EVENTS;
-	if (b->event)
-		b->event_index = diff_event_find(b->profile, b->event);
-	if (b->norm)
-		b->norm_index = diff_event_find(b->profile, b->norm);
+	*b = (struct diff_blocks){ .profile = p, .filter = filter, .event = event };
+	b->norm = norm ? diff_event_find(p, norm) : PROFILE_ALL_EVENTS;
 	for (size_t i = 0; i < wanted_ranges(b); i++)
 		if (wanted_range(b, i).first < first)
 			first = wanted_range(b, i).first;
-	b->origin_ns = profile_header(b->profile)->start_ns + first;
+	b->origin_ns = profile_header(p)->start_ns + first;
 	b->length_ns = DIFF_BLOCK_NS;
-	b->is_found = true;
 }
 
 static int make_room(struct diff_blocks *b, uint32_t row)
@@ -90,41 +86,34 @@ static uint64_t block_of(struct diff_blocks *b, uint64_t time_ns)
 }
 
 /* A counter that is read at others' samples has no weight of its own: what it grew by counts. */
-static int take_sample(void *ctx, const struct reader_sample *sample, uint32_t id)
+static int add_row(struct diff_blocks *b, uint32_t id, uint64_t block)
 {
-	struct diff_blocks *b = ctx;
-	const struct profile *p = b->profile;
-	const struct profile_row *row = idmap_at(&p->rows, id);
+	const struct profile_row *row = idmap_at(&b->profile->rows, id);
 	struct diff_block_row *blocks;
-	uint64_t block, now;
+	uint64_t now;
 
-	if (!b->is_found)
-		find_events(b);
+	if (b->event != PROFILE_ALL_EVENTS && profile_leader(b->profile, b->event) != row->event)
+		return 0;
 	if (make_room(b, id))
 		return -ENOMEM;
-	block = block_of(b, sample->time_ns);
 	blocks = &b->row[id];
-	now = profile_row_total(p, row, b->event_index).weight;
+	now = profile_row_total(b->profile, row, b->event).weight;
 	blocks->part[block] += now - blocks->before;
 	blocks->before = now;
-	if (b->norm_index != PROFILE_ALL_EVENTS) {
-		now = p->event[b->norm_index].weight;
-		b->norm_part[block] += now - b->norm_before;
-		b->norm_before = now;
-	}
 	return 0;
 }
 
-static void begin(void *ctx, const struct profile *p)
+int diff_blocks_add(struct diff_blocks *b, const struct reader_sample *sample, uint32_t row)
 {
-	struct diff_blocks *b = ctx;
+	const uint64_t block = block_of(b, sample->time_ns);
 
-	b->profile = p;
-}
+	if (b->norm != PROFILE_ALL_EVENTS) {
+		uint64_t now = b->profile->event[b->norm].weight;
 
-struct profile_listener diff_blocks_listener(struct diff_blocks *b)
-{
-	return (struct profile_listener){ .sample = take_sample, .begin = begin, .ctx = b };
+		b->norm_part[block] += now - b->norm_before;
+		b->norm_before = now;
+	}
+	return add_row(b, row, block);
 }
 
 void diff_blocks_release(struct diff_blocks *b)
@@ -149,7 +138,7 @@ uint64_t diff_blocks_time(const struct diff_blocks *b, uint64_t ret[DIFF_BLOCKS]
 	uint64_t sum = 0;
 
 	memset(ret, 0, DIFF_BLOCKS * sizeof(*ret));
-	for (size_t k = 0; b->is_found && k < wanted_ranges(b); k++) {
+	for (size_t k = 0; k < wanted_ranges(b); k++) {
 		struct filter_range range = wanted_range(b, k);
 		uint64_t end = range.last < duration ? range.last + 1 : duration;
 

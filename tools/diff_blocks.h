@@ -21,25 +21,33 @@ struct diff_block_row {
 	uint64_t part[DIFF_BLOCKS];
 };
 
-/* All zero but for the first three. */
 struct diff_blocks {
-	const char *event; /* to look at; NULL: whatever a row is of */
-	const char *norm;  /* event that makes the whole; NULL: none */
-	const struct filter *filter;
 	const struct profile *profile;
-	uint32_t event_index; /* PROFILE_ALL_EVENTS for NULL */
-	uint32_t norm_index;  /* likewise */
-	bool is_found;	      /* the events */
-	uint64_t origin_ns;   /* CLOCK_BOOTTIME */
-	uint64_t length_ns;   /* of a block */
+	const struct filter *filter;
+	uint32_t event;	    /* to look at; PROFILE_ALL_EVENTS: whatever a row is of */
+	uint32_t norm;	    /* event that makes the whole; PROFILE_ALL_EVENTS: none */
+	uint64_t origin_ns; /* CLOCK_BOOTTIME */
+	uint64_t length_ns; /* of a block */
 	uint64_t norm_before;
 	uint64_t norm_part[DIFF_BLOCKS];
 	struct diff_block_row *row; /* by row id */
 	uint32_t room;
 };
 
-/** diff_blocks_listener() - what makes a profile that is read fill the blocks */
-struct profile_listener diff_blocks_listener(struct diff_blocks *b);
+/**
+ * diff_blocks_open() - empty blocks
+ * @b: the blocks
+ * @p: a profile whose header is known; must outlive them
+ * @filter: of its samples; likewise
+ * @event: index in its header, or PROFILE_ALL_EVENTS
+ * @norm: name of the event that makes the whole; NULL: none
+ */
+void diff_blocks_open(struct diff_blocks *b, const struct profile *p, const struct filter *filter,
+		      uint32_t event, const char *norm);
+
+/** diff_blocks_add() - a sample that was added to a row of the profile; 0 or -ENOMEM */
+int diff_blocks_add(struct diff_blocks *b, const struct reader_sample *sample, uint32_t row)
+	__attribute__((warn_unused_result));
 
 /** diff_blocks_release() - free what it owns */
 void diff_blocks_release(struct diff_blocks *b);

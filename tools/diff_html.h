@@ -9,11 +9,13 @@
 
 /**
  * diff_write_html() - write the page
- * @d: that was compared
+ * @of: what was compared, of the same runs: an event each; the first is shown first
+ * @events: how many
  * @out: where to; errors in writing are left to ferror()
  *
  * Return: 0, -ENOMEM, or what flame_page_write() gives.
  */
-int diff_write_html(const struct diff *d, FILE *out) __attribute__((warn_unused_result));
+int diff_write_html(const struct diff *const *of, size_t events, FILE *out)
+	__attribute__((warn_unused_result));
 
 #endif /* PROFILER_DIFF_HTML_H */

@@ -107,7 +107,7 @@ static void write_sample(struct pprof_writer *w, int64_t value[2], uint64_t *loc
 		sample.n_label = 1;
 		sample.label = &labels;
 	}
-	pprof_write_field(w, PPROF_SAMPLE, &sample.base);
+	pprof_write_sample(w, &sample);
 }
 
 static void write_samples(struct pprof_writer *w, const struct diff *d)
@@ -200,7 +200,6 @@ int diff_write_pprof(const struct diff *d, int fd)
 	errno = 0;
 	if (gzclose(w.out) != Z_OK)
 		pprof_fail(&w, errno ? -errno : -EIO);
-	strtab_release(&w.strings);
-	free(w.buffer);
+	pprof_release(&w);
 	return w.err;
 }

@@ -138,6 +138,18 @@ static void put_who(FILE *out, const struct profile *p)
 	putc(']', out);
 }
 
+static void put_tests(FILE *out, const struct flame_tests *tests)
+{
+	fputs(",\"tests\":[", out);
+	for (size_t i = 0; i < tests->count; i++) {
+		const struct flame_test *t = &tests->test[i];
+
+		fprintf(out, "%s[%u,%u,%.6g,%.6g,%.6g,%d]", i ? "," : "", t->event, t->function,
+			t->error, t->p, t->q, t->is_different);
+	}
+	putc(']', out);
+}
+
 static int put_diff(FILE *out, const struct flame_page *page)
 {
 	int err;
@@ -152,7 +164,9 @@ static int put_diff(FILE *out, const struct flame_page *page)
 	fputs(",\"scale\":[", out);
 	for (uint32_t i = 0; i < page->flame->events; i++)
 		fprintf(out, "%s%.17g", i ? "," : "", page->flame->event[i].base_scale);
-	fputs("]}", out);
+	putc(']', out);
+	put_tests(out, page->tests);
+	putc('}', out);
 	return err;
 }
 

@@ -27,6 +27,21 @@ struct flame_fact {
 
 #define FLAME_FACTS_MAX 16
 
+/* How sure it is that two sides differ in a function by itself. */
+struct flame_test {
+	uint32_t event;
+	uint32_t function; /* of the flame */
+	double error;	   /* half of the interval, in percent of the base's whole */
+	double p;
+	double q; /* p, corrected for the number of functions */
+	bool is_different;
+};
+
+struct flame_tests {
+	struct flame_test *test;
+	size_t count;
+};
+
 struct flame_page {
 	const struct flame *flame;
 	const struct profile *profile; /* threads and metrics; NULL where two are compared */
@@ -34,6 +49,7 @@ struct flame_page {
 	const char *title;	       /* any bytes */
 	const char *base;	       /* what to call the sides of a diff, any bytes */
 	const char *new;
+	const struct flame_tests *tests;	 /* of a diff */
 	struct flame_fact fact[FLAME_FACTS_MAX]; /* any bytes; ends with a NULL key */
 	uint32_t event;				 /* shown first */
 	const char *view;			 /* shown first: "merged", "process" or "thread" */

@@ -25,7 +25,7 @@ struct fold {
 	uint32_t parent; /* 0: a thread's name, the root of what it ran */
 	uint32_t label;	 /* in fold_tree.labels */
 	/* up to here the key */
-	uint32_t first_child;
+	uint32_t first_child; /* not found by its key */
 	uint32_t next;
 	uint32_t depth;	     /* of a root 1 */
 	uint32_t last_child; /* that was looked up: the next stack often has it, too */
@@ -36,6 +36,7 @@ struct fold_tree {
 	struct strtab labels;
 	struct idmap folds;
 	uint32_t *label_of_function; /* by function of the names, 0: not looked up yet */
+	uint32_t *root_of_thread;    /* by thread, 0 for one that is not known; likewise */
 	uint32_t first_root;
 	uint32_t depth; /* of the deepest name */
 };
@@ -71,29 +72,51 @@ static int take(void *ctx, char letter, const char *argument)
 	return 0;
 }
 
+static struct fold *fold_at(const struct fold_tree *tree, uint32_t id)
+{
+	return idmap_at(&tree->folds, id);
+}
+
+/* The name below one; most have one only, so a first one is not in the table of all. */
+static int get_fold(struct fold_tree *tree, uint32_t parent, uint32_t label, uint32_t *ret_id)
+{
+	const struct fold key = { .parent = parent, .label = label };
+	const uint32_t first = parent ? fold_at(tree, parent)->first_child : 0;
+
+	if (first && fold_at(tree, first)->label == label) {
+		*ret_id = first;
+		return 0;
+	}
+	return parent && !first ? idmap_append(&tree->folds, &key, ret_id)
+				: idmap_get(&tree->folds, &key, ret_id);
+}
+
 /* Goes from a name down to one below it, *at. */
 static int descend_to(struct fold_tree *tree, uint32_t label, uint32_t *at)
 {
-	const struct fold key = { .parent = *at, .label = label };
-	struct fold *fold = *at ? idmap_at(&tree->folds, *at) : NULL;
-	uint32_t last = fold ? fold->last_child : 0;
-	int err;
+	const uint32_t parent = *at;
+	const uint32_t last = parent ? fold_at(tree, parent)->last_child : 0;
+	struct fold *fold;
+	int is_new;
 
-	if (last && ((const struct fold *)idmap_at(&tree->folds, last))->label == label) {
+	if (last && fold_at(tree, last)->label == label) {
 		*at = last;
 		return 0;
 	}
-	err = idmap_get(&tree->folds, &key, at);
-	if (err < 0)
-		return err;
-	if (key.parent)
-		((struct fold *)idmap_at(&tree->folds, key.parent))->last_child = *at;
-	if (!err)
+	is_new = get_fold(tree, parent, label, at);
+	if (is_new < 0)
+		return is_new;
+	if (parent)
+		fold_at(tree, parent)->last_child = *at;
+	if (!is_new)
 		return 0;
-	fold = idmap_at(&tree->folds, *at);
+	fold = fold_at(tree, *at);
 	fold->depth = 1;
-	if (key.parent)
-		fold->depth += ((const struct fold *)idmap_at(&tree->folds, key.parent))->depth;
+	if (parent) {
+		fold->depth += fold_at(tree, parent)->depth;
+		if (!fold_at(tree, parent)->first_child)
+			fold_at(tree, parent)->first_child = *at;
+	}
 	if (fold->depth > tree->depth)
 		tree->depth = fold->depth;
 	return 0;
@@ -153,20 +176,22 @@ static int add_row(struct fold_tree *tree, const struct names *n, const struct p
 {
 	const struct profile *p = n->profile;
 	size_t length = profile_stack(p, row, stack);
+	uint32_t *root = &tree->root_of_thread[row->who];
 	uint32_t label = 0;
 	uint32_t at = 0;
-	struct fold *leaf;
-	int err;
+	int err = 0;
 
-	err = get_label(tree, thread_name(p, row->who), false, &label);
-	if (!err)
-		err = descend_to(tree, label, &at);
+	if (!*root) {
+		err = get_label(tree, thread_name(p, row->who), false, &label);
+		if (!err)
+			err = descend_to(tree, label, root);
+	}
+	at = *root;
 	while (!err && length)
 		err = descend_frame(tree, n, stack[--length], &at);
 	if (err)
 		return err;
-	leaf = idmap_at(&tree->folds, at);
-	leaf->count += value;
+	fold_at(tree, at)->count += value;
 	return 0;
 }
 
@@ -209,8 +234,8 @@ struct siblings {
 static int compare_siblings(const void *a, const void *b, void *ctx)
 {
 	const struct siblings *s = ctx;
-	const struct fold *x = idmap_at(&s->tree->folds, *(const uint32_t *)a);
-	const struct fold *y = idmap_at(&s->tree->folds, *(const uint32_t *)b);
+	const struct fold *x = fold_at(s->tree, *(const uint32_t *)a);
+	const struct fold *y = fold_at(s->tree, *(const uint32_t *)b);
 
 	return s->rank[x->label] < s->rank[y->label] ? -1 : 1;
 }
@@ -221,14 +246,14 @@ static void sort_siblings(struct siblings *s, uint32_t *first)
 
 	for (uint32_t id = *first; id; count++) {
 		s->id[count] = id;
-		id = ((const struct fold *)idmap_at(&s->tree->folds, id))->next;
+		id = fold_at(s->tree, id)->next;
 	}
 	if (count < 2)
 		return;
 	qsort_r(s->id, count, sizeof(*s->id), compare_siblings, s);
 	*first = 0;
 	while (count--) {
-		((struct fold *)idmap_at(&s->tree->folds, s->id[count]))->next = *first;
+		fold_at(s->tree, s->id[count])->next = *first;
 		*first = s->id[count];
 	}
 }
@@ -243,18 +268,20 @@ static int link_tree(struct fold_tree *tree)
 	siblings.id = calloc((size_t)tree->labels.count + 1, sizeof(*siblings.id));
 	if (!rank || !siblings.id)
 		goto out;
+	for (uint32_t id = tree->folds.count; id; id--)
+		fold_at(tree, id)->first_child = 0;
 	for (uint32_t id = tree->folds.count; id; id--) {
-		struct fold *fold = idmap_at(&tree->folds, id);
+		struct fold *fold = fold_at(tree, id);
 		uint32_t *first = &tree->first_root;
 
 		if (fold->parent)
-			first = &((struct fold *)idmap_at(&tree->folds, fold->parent))->first_child;
+			first = &fold_at(tree, fold->parent)->first_child;
 		fold->next = *first;
 		*first = id;
 	}
 	sort_siblings(&siblings, &tree->first_root);
 	for (uint32_t id = 1; id <= tree->folds.count; id++)
-		sort_siblings(&siblings, &((struct fold *)idmap_at(&tree->folds, id))->first_child);
+		sort_siblings(&siblings, &fold_at(tree, id)->first_child);
 	err = 0;
 out:
 	free(siblings.id);
@@ -262,42 +289,67 @@ out:
 	return err;
 }
 
-static void print_stack(const struct fold_tree *tree, const uint32_t *path, size_t length,
-			uint64_t count)
-{
-	for (size_t i = 0; i < length; i++) {
-		const struct fold *fold = idmap_at(&tree->folds, path[i]);
+/* The line of the stack that the walk is at; each name is put there once for all below it. */
+struct line {
+	char *text;
+	size_t room;
+	size_t *end; /* by depth, of the name there; of 0 the line's begin */
+};
 
-		if (i)
-			putchar(';');
-		fputs(strtab_text(&tree->labels, fold->label), stdout);
+/* What follows the names: " ", a count and the end of the line. */
+#define COUNT_MAX 24
+
+static int put_name(struct line *l, const struct fold_tree *tree, uint32_t label, size_t depth)
+{
+	const size_t bytes = strtab_bytes(&tree->labels, label);
+	size_t at = l->end[depth - 1];
+	const size_t wanted = at + bytes + 1 + COUNT_MAX;
+	char *larger;
+
+	if (wanted > l->room) {
+		larger = realloc(l->text, 2 * wanted);
+		if (!larger)
+			return -ENOMEM;
+		l->text = larger;
+		l->room = 2 * wanted;
 	}
-	printf(" %" PRIu64 "\n", count);
+	if (at)
+		l->text[at++] = ';';
+	memcpy(l->text + at, strtab_text(&tree->labels, label), bytes);
+	l->end[depth] = at + bytes;
+	return 0;
+}
+
+static void print_stack(const struct line *l, size_t depth, uint64_t count)
+{
+	char *end = l->text + l->end[depth];
+
+	end += snprintf(end, COUNT_MAX, " %" PRIu64 "\n", count);
+	fwrite(l->text, (size_t)(end - l->text), 1, stdout);
 }
 
 /* Walks the tree without recursion: a stack can be deeper than ours. */
 static int print_tree(const struct fold_tree *tree)
 {
-	uint32_t *path = calloc(tree->depth + (size_t)1, sizeof(*path));
+	struct line line = { .end = calloc(tree->depth + (size_t)1, sizeof(*line.end)) };
 	uint32_t at = tree->first_root;
-	size_t length = 0;
+	int err = line.end ? 0 : -ENOMEM;
 
-	if (!path)
-		return -ENOMEM;
-	while (at) {
-		const struct fold *fold = idmap_at(&tree->folds, at);
+	while (!err && at) {
+		const struct fold *fold = fold_at(tree, at);
 
-		path[length++] = at;
-		if (fold->count)
-			print_stack(tree, path, length, fold->count);
+		err = put_name(&line, tree, fold->label, fold->depth);
+		if (!err && fold->count)
+			print_stack(&line, fold->depth, fold->count);
 		at = fold->first_child;
-		while (!at && length) {
-			fold = idmap_at(&tree->folds, path[--length]);
+		while (!at && fold) {
 			at = fold->next;
+			fold = fold->parent ? fold_at(tree, fold->parent) : NULL;
 		}
 	}
-	free(path);
-	return 0;
+	free(line.text);
+	free(line.end);
+	return err;
 }
 
 static int fold(const struct names *n, uint32_t event, bool weight)
@@ -307,7 +359,8 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 	int err;
 
 	tree.label_of_function = calloc((size_t)n->functions.count + 1, sizeof(uint32_t));
-	err = stack && tree.label_of_function ? 0 : -ENOMEM;
+	tree.root_of_thread = calloc((size_t)n->profile->threads.count + 1, sizeof(uint32_t));
+	err = stack && tree.label_of_function && tree.root_of_thread ? 0 : -ENOMEM;
 	idmap_init(&tree.folds, sizeof(struct fold), offsetof(struct fold, first_child));
 	for (uint32_t id = 1; !err && id <= n->profile->rows.count; id++) {
 		const struct profile_row *row = idmap_at(&n->profile->rows, id);
@@ -323,6 +376,7 @@ static int fold(const struct names *n, uint32_t event, bool weight)
 	idmap_release(&tree.folds);
 	strtab_release(&tree.labels);
 	free(tree.label_of_function);
+	free(tree.root_of_thread);
 	free(stack);
 	return err;
 }

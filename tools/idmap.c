@@ -117,23 +117,32 @@ void idmap_release(struct idmap *m)
 	idmap_init(m, m->entry_bytes, m->key_bytes);
 }
 
-static int idmap_add(struct idmap *m, const void *key, uint32_t hash, uint32_t *ret_id)
+int idmap_append(struct idmap *m, const void *key, uint32_t *ret_id)
 {
 	void *entries = m->entries;
+	int err = array_reserve(&entries, &m->room, m->count, m->entry_bytes);
 	uint8_t *entry;
-	int err;
 
-	err = slots_reserve(&m->slots, m->count);
-	if (!err)
-		err = array_reserve(&entries, &m->room, m->count, m->entry_bytes);
 	m->entries = entries;
 	if (err)
 		return err;
 	entry = idmap_at(m, ++m->count);
 	memcpy(entry, key, m->key_bytes);
 	memset(entry + m->key_bytes, 0, m->entry_bytes - m->key_bytes);
-	slots_put(&m->slots, slot_value(hash, m->count));
 	*ret_id = m->count;
+	return 1;
+}
+
+static int idmap_add(struct idmap *m, const void *key, uint32_t hash, uint32_t *ret_id)
+{
+	int err = slots_reserve(&m->slots, m->hashed);
+
+	if (!err)
+		err = idmap_append(m, key, ret_id);
+	if (err < 0)
+		return err;
+	m->hashed++;
+	slots_put(&m->slots, slot_value(hash, m->count));
 	return 1;
 }
 

@@ -27,7 +27,8 @@ struct idmap {
 	uint8_t *entries;
 	size_t entry_bytes;
 	size_t key_bytes;
-	uint32_t count; /* the highest id */
+	uint32_t count;	 /* the highest id */
+	uint32_t hashed; /* entries that are found by their key */
 	uint32_t room;
 };
 
@@ -53,6 +54,10 @@ void idmap_release(struct idmap *m);
  * Return: 1 when it is new, 0 when it was there, -ENOMEM (also when ids run out).
  */
 int idmap_get(struct idmap *m, const void *key, uint32_t *ret_id)
+	__attribute__((warn_unused_result));
+
+/** idmap_append() - as idmap_get() of a new key, which is not found again: by its id only */
+int idmap_append(struct idmap *m, const void *key, uint32_t *ret_id)
 	__attribute__((warn_unused_result));
 
 /*

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "proto/reader.h"
+#include "tools/sample_choice.h"
 
 struct merge_input {
 	const char *path; /* NULL: stdin */
@@ -29,7 +30,14 @@ struct merge_input {
 	uint32_t host;
 	uint32_t first_cpu;
 	uint32_t event_of[READER_MAX_EVENTS];
+	struct sample_choice choice; /* which of its samples are wanted */
 };
+
+/** merge_input_name() - what to call a stream */
+static inline const char *merge_input_name(const struct merge_input *in)
+{
+	return in->path ? in->path : "stdin";
+}
 
 struct merge {
 	struct merge_input *input;

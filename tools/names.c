@@ -73,19 +73,35 @@ static int add_ref(struct names *n, uint32_t ref)
 	return err < 0 ? err : 0;
 }
 
-/* Makes locations of all frames that stacks have, each as often as it stands for two places. */
+static bool same_stack(const struct profile_row *a, const struct profile_row *b)
+{
+	return a->user == b->user && a->kernel == b->kernel && a->flags == b->flags;
+}
+
+/*
+ * Makes locations of all frames that stacks have, each as often as it stands for two places. Stacks
+ * come again, in rows of other threads or CPUs: by user leaf, where the last one was seen.
+ */
 static int add_locations(struct names *n)
 {
+	const struct profile *p = n->profile;
 	uint32_t *stack = malloc(PROFILE_STACK_MAX * sizeof(*stack));
-	int err = stack ? 0 : -ENOMEM;
+	uint32_t *seen = calloc(p->nodes.count + (size_t)1, sizeof(*seen));
+	int err = stack && seen ? 0 : -ENOMEM;
 
-	for (uint32_t row = 1; !err && row <= n->profile->rows.count; row++) {
-		size_t length = profile_stack(n->profile, idmap_at(&n->profile->rows, row), stack);
+	for (uint32_t id = 1; !err && id <= p->rows.count; id++) {
+		const struct profile_row *row = idmap_at(&p->rows, id);
+		uint32_t *last = &seen[row->user];
+		size_t length = 0;
 
+		if (!*last || !same_stack(idmap_at(&p->rows, *last), row))
+			length = profile_stack(p, row, stack);
+		*last = id;
 		for (size_t i = 0; !err && i < length; i++)
 			err = add_ref(n, stack[i]);
 	}
 	free(stack);
+	free(seen);
 	return err;
 }
 

@@ -132,7 +132,7 @@ static void write_samples(struct pprof_writer *w, const struct pprof_part *part)
 		for (uint32_t i = 0; i < events; i++)
 			value[i + 1] = (int64_t)profile_row_total(w->profile, row, i).weight;
 		sample.n_label = pprof_make_labels(w, row, part->labels, label);
-		pprof_write_field(w, PPROF_SAMPLE, &sample.base);
+		pprof_write_sample(w, &sample);
 		pprof_weigh_segments(w, id, row->weight, location, sample.n_location_id);
 	}
 	free(stack);
@@ -291,8 +291,7 @@ static int write_file(const struct names *names, int fd, const struct pprof_part
 	if (gzclose(w.out) != Z_OK)
 		pprof_fail(&w, errno ? -errno : -EIO);
 	pprof_release_code(&w);
-	strtab_release(&w.strings);
-	free(w.buffer);
+	pprof_release(&w);
 	return w.err;
 }
 

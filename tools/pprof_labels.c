@@ -23,13 +23,32 @@ const char *pprof_label_name(uint32_t bit)
 	return label_names[__builtin_ctz(bit)];
 }
 
+static int64_t label_key(struct pprof_writer *w, enum label_bit bit)
+{
+	int64_t *key = &w->label_key[__builtin_ctz(bit)];
+
+	if (!*key)
+		*key = pprof_string(w, pprof_label_name(bit));
+	return *key;
+}
+
+static int64_t event_label(struct pprof_writer *w, uint32_t event)
+{
+	int64_t *label = &w->event_label[event];
+	char name[EVENT_NAME_MAX];
+
+	if (!*label)
+		*label = pprof_string(w, profile_event_name(w->profile, event, name));
+	return *label;
+}
+
 /* A label of a string, or of a number with the label's own name as unit so that 0 survives. */
 static Perftools__Profiles__Label text_label(struct pprof_writer *w, enum label_bit bit,
 					     uint32_t text)
 {
 	Perftools__Profiles__Label label = PERFTOOLS__PROFILES__LABEL__INIT;
 
-	label.key = pprof_string(w, pprof_label_name(bit));
+	label.key = label_key(w, bit);
 	label.str = text ? pprof_profile_string(w, text) : pprof_string(w, "[unknown]");
 	return label;
 }
@@ -39,7 +58,7 @@ static Perftools__Profiles__Label number_label(struct pprof_writer *w, enum labe
 {
 	Perftools__Profiles__Label label = PERFTOOLS__PROFILES__LABEL__INIT;
 
-	label.key = pprof_string(w, pprof_label_name(bit));
+	label.key = label_key(w, bit);
 	label.num = number;
 	label.num_unit = label.key;
 	return label;
@@ -70,7 +89,6 @@ size_t pprof_make_labels(struct pprof_writer *w, const struct profile_row *row, 
 {
 	const struct profile_process *process = profile_process(w->profile, row->who);
 	const struct profile_thread *thread = profile_thread(w->profile, row->who);
-	char event[EVENT_NAME_MAX];
 	size_t count = 0;
 
 	if (wanted & LABEL_PROCESS)
@@ -87,8 +105,7 @@ size_t pprof_make_labels(struct pprof_writer *w, const struct profile_row *row, 
 		label[count++] = number_label(w, LABEL_CPU, row->cpu);
 	if (wanted & LABEL_EVENT) {
 		label[count] = text_label(w, LABEL_EVENT, 0);
-		label[count++].str =
-			pprof_string(w, profile_event_name(w->profile, row->event, event));
+		label[count++].str = event_label(w, row->event);
 	}
 	return count;
 }

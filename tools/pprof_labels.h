@@ -19,8 +19,6 @@ enum label_bit {
 	LABEL_INNER_PID = 1 << 8,
 };
 
-#define PPROF_LABELS 9
-
 /** pprof_find_label() - the label of a name, 0 where there is none */
 uint32_t pprof_find_label(const char *name, size_t length);
 

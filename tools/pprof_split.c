@@ -72,7 +72,7 @@ int pprof_split_find(struct pprof_split *ret, const struct profile *p, uint32_t 
 		if (!err && ret->values.count > ret->files.count)
 			err = add_file(ret, strtab_text(&ret->values, ret->of_row[id]));
 	}
-	strtab_release(&w.strings);
+	pprof_release(&w);
 	return err;
 }
 

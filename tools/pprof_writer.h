@@ -33,10 +33,17 @@ struct segment_use {
 	uint64_t seen;	 /* last row that was counted in weight, 0 = none */
 };
 
+/* What labels there are, pprof_labels.h. */
+#define PPROF_LABELS 9
+
 struct pprof_writer {
 	const struct profile *profile;
 	const struct names *names;
 	struct strtab strings; /* its ids are indexes in string_table */
+	/* of those that every sample wants, 0: not looked up yet */
+	uint32_t *string_of;			/* by string of the profile */
+	int64_t label_key[PPROF_LABELS];	/* names of labels */
+	int64_t event_label[READER_MAX_EVENTS]; /* names of events */
 	struct segments segments;
 	struct segment_use *use; /* by segment */
 	bool *is_used;		 /* by location id: is in a stack that was written */
@@ -46,6 +53,9 @@ struct pprof_writer {
 	size_t buffer_bytes;
 	int err;
 };
+
+/** pprof_release() - free what it owns, but for its file */
+void pprof_release(struct pprof_writer *w);
 
 /** pprof_fail() - keep a failure, the first one */
 void pprof_fail(struct pprof_writer *w, int err);
@@ -68,6 +78,9 @@ size_t pprof_pack(struct pprof_writer *w, const ProtobufCMessage *message);
 /** pprof_write_field() - a field of Profile that is a message */
 void pprof_write_field(struct pprof_writer *w, enum pprof_field field,
 		       const ProtobufCMessage *message);
+
+/** pprof_write_sample() - the same of a sample, of which there are most */
+void pprof_write_sample(struct pprof_writer *w, const Perftools__Profiles__Sample *sample);
 
 /* Mappings, locations and functions, pprof_code.c. */
 

@@ -4,7 +4,7 @@
  *
  * The ids of an epoch are turned into ours once each: `memo` has an array per table, by the
  * epoch's id, 0 where we have not looked yet. So a sample costs three look-ups in arrays and
- * one in the table of rows.
+ * one in the table of rows, and not even that where its stack was last seen in the same row.
  */
 #include "tools/profile.h"
 
@@ -14,8 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/container.h"
-#include "tools/text.h"
+#include "tools/profile_memo.h"
 
 #define KNOWN_FLAGS                                                                   \
 	(PROFILER__SAMPLE_FLAG__IN_KERNEL | PROFILER__SAMPLE_FLAG__USER_TRUNCATED |   \
@@ -24,349 +23,11 @@
 	 PROFILER__SAMPLE_FLAG__IDLE | PROFILER__SAMPLE_FLAG__COUNTED |               \
 	 PROFILER__SAMPLE_FLAG__SHARED)
 
-/* Longest text that is kept of a name. */
-#define TEXT_MAX 4096
-
 static const char *const pseudo_names[PSEUDO_END] = {
 	[PSEUDO_TRUNCATED] = "[truncated]",	    [PSEUDO_STACK_LOST] = "[stack lost]",
 	[PSEUDO_UNREADABLE] = "[stack unreadable]", [PSEUDO_NO_STACK] = "[no stack]",
 	[PSEUDO_DAMAGED] = "[lost in damage]",
 };
-
-struct memo_column {
-	uint32_t *id;
-	uint32_t room;
-};
-
-struct memo {
-	struct memo_column column[TABLE_NAMES]; /* names have no ids */
-	uint32_t names;				/* of the epoch, taken over so far */
-	uint32_t *path;				/* nodes on the way up to one that is known */
-	uint32_t path_room;
-	uint32_t epoch;
-};
-
-static void memo_free(struct memo *m)
-{
-	if (!m)
-		return;
-	for (size_t i = 0; i < TABLE_NAMES; i++)
-		free(m->column[i].id);
-	free(m->path);
-	free(m);
-}
-
-/* Makes the columns as long as the tables, forgotten when the epoch is new. */
-static int memo_follow(struct memo *m, const struct tables *t)
-{
-	bool is_new = tables_epoch(t) != m->epoch;
-
-	if (is_new)
-		m->names = 0;
-	for (size_t i = 0; i < TABLE_NAMES; i++) {
-		struct memo_column *c = &m->column[i];
-		uint32_t end = tables_end(t, (enum table)i);
-		uint32_t *larger;
-
-		if (is_new && c->room)
-			memset(c->id, 0, c->room * sizeof(*c->id));
-		if (end <= c->room)
-			continue;
-		end += end / 2;
-		larger = reallocarray(c->id, end, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		memset(larger + c->room, 0, (end - c->room) * sizeof(*larger));
-		c->id = larger;
-		c->room = end;
-	}
-	m->epoch = tables_epoch(t);
-	return 0;
-}
-
-int profile_get_string(struct profile *p, const char *text, size_t bytes, uint32_t *ret_id)
-{
-	char clean[TEXT_MAX * TEXT_CLEAN_GROWTH];
-
-	bytes = bytes < TEXT_MAX ? bytes : TEXT_MAX;
-	return strtab_get(&p->strings, clean, text_clean(clean, text, bytes), ret_id);
-}
-
-static int get_string(struct profile *p, const struct tables *t, uint32_t id, uint32_t *ret_id)
-{
-	size_t bytes;
-	const char *text = tables_string(t, id, &bytes);
-
-	*ret_id = 0;
-	return text ? profile_get_string(p, text, bytes, ret_id) : 0;
-}
-
-/* What to call a mapping without a path. */
-static const char *kind_name(uint32_t kind)
-{
-	switch (kind) {
-	case PROFILER__MAPPING__KIND__KERNEL:
-		return "[kernel.kallsyms]";
-	case PROFILER__MAPPING__KIND__MODULE:
-		return "[module]";
-	case PROFILER__MAPPING__KIND__BPF:
-		return "[bpf]";
-	case PROFILER__MAPPING__KIND__ANON:
-		return "[anon]";
-	case PROFILER__MAPPING__KIND__VDSO:
-		return "[vdso]";
-	default:
-		return "[unknown]";
-	}
-}
-
-static int name_mapping(struct profile *p, uint32_t id)
-{
-	struct profile_mapping *m = idmap_at(&p->mappings, id);
-	const char *path = strtab_text(&p->strings, m->path);
-	const char *slash;
-	int err;
-
-	if (!m->path || m->kind == PROFILER__MAPPING__KIND__KERNEL)
-		path = kind_name(m->kind);
-	err = profile_get_string(p, path, strlen(path), &m->name);
-	if (err)
-		return err;
-	path = strtab_text(&p->strings, m->name);
-	slash = m->kind == PROFILER__MAPPING__KIND__FILE ? strrchr(path, '/') : NULL;
-	if (!slash || !slash[1]) {
-		m->short_name = m->name;
-		return 0;
-	}
-	return profile_get_string(p, slash + 1, strlen(slash + 1), &m->short_name);
-}
-
-/* Finds whose memory a mapping is; false where that is lost, and so may be anybody's. */
-static bool find_owner(const struct tables *t, const struct table_mapping *m,
-		       struct profile_file *key)
-{
-	const struct table_process *process = tables_process(t, m->process);
-
-	if (process) {
-		key->pid = process->pid;
-		key->start_ns = process->start_ns;
-	}
-	return process || (!m->process && m->kind != PROFILER__MAPPING__KIND__ANON);
-}
-
-static int make_mapping(struct profile *p, const struct tables *t, const struct table_mapping *m,
-			uint32_t *ret_id)
-{
-	struct profile_file file = { .generation = m->generation, .kind = m->kind };
-	struct profile_mapping key = { .file_offset = m->file_offset, .size = m->size };
-	struct profile_mapping *mapping;
-	const char *path_text;
-	uint32_t path = 0;
-	size_t bytes;
-	int err = 0;
-
-	path_text = tables_string(t, m->path, &bytes);
-	/* Files of which nothing is known are not one file. */
-	key.is_orphan = !find_owner(t, m, &file) || (m->kind == PROFILER__MAPPING__KIND__FILE &&
-						     !path_text && !m->build_id_bytes);
-	if (path_text)
-		err = strtab_get(&p->strings, path_text, bytes, &path);
-	/* A process's memory without a file is one, whatever its parts are called. */
-	file.path = m->kind == PROFILER__MAPPING__KIND__ANON ? 0 : path;
-	if (!err && m->build_id_bytes)
-		err = strtab_get(&p->strings, (const char *)m->build_id, m->build_id_bytes,
-				 &file.build_id);
-	if (!err)
-		err = idmap_get(&p->files, &file, &key.file);
-	if (err >= 0)
-		err = idmap_get(&p->mappings, &key, ret_id);
-	if (err <= 0)
-		return err;
-	mapping = idmap_at(&p->mappings, *ret_id);
-	mapping->kind = file.kind;
-	mapping->path = path;
-	mapping->build_id = file.build_id;
-	return name_mapping(p, *ret_id);
-}
-
-static int get_mapping(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
-		       uint32_t *ret_id)
-{
-	const struct table_mapping *m = tables_mapping(t, id);
-	int err;
-
-	*ret_id = 0;
-	if (!m)
-		return 0;
-	*ret_id = memo->column[TABLE_MAPPINGS].id[id];
-	if (*ret_id)
-		return 0;
-	err = make_mapping(p, t, m, ret_id);
-	if (!err)
-		memo->column[TABLE_MAPPINGS].id[id] = *ret_id;
-	return err;
-}
-
-static int get_frame(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
-		     uint32_t *ret_id)
-{
-	const struct table_frame *f = tables_frame(t, id);
-	struct profile_frame key = { 0 };
-	int err;
-
-	*ret_id = PSEUDO_DAMAGED;
-	if (!f)
-		return 0;
-	*ret_id = memo->column[TABLE_FRAMES].id[id];
-	if (*ret_id)
-		return 0;
-	key.offset = f->offset;
-	err = get_mapping(p, memo, t, f->mapping, &key.mapping);
-	if (!err)
-		err = get_string(p, t, f->function, &key.function);
-	if (!err && !key.mapping && !key.function)
-		*ret_id = PSEUDO_DAMAGED;
-	else if (!err)
-		err = idmap_get(&p->frames, &key, ret_id);
-	if (err < 0)
-		return err;
-	memo->column[TABLE_FRAMES].id[id] = *ret_id;
-	return 0;
-}
-
-/* Notes the nodes from @id up to the first whose meaning is known already, *ret_known. */
-static int climb(struct memo *memo, const struct tables *t, uint32_t id, uint32_t *ret_length,
-		 uint32_t *ret_known)
-{
-	const uint32_t *known = memo->column[TABLE_NODES].id;
-	const struct table_node *node;
-	uint32_t length = 0;
-
-	for (; (node = tables_node(t, id)) && !known[id]; id = node->parent) {
-		if (length == memo->path_room) {
-			uint32_t room = length ? length * 2 : 256;
-			uint32_t *larger = reallocarray(memo->path, room, sizeof(*larger));
-
-			if (!larger)
-				return -ENOMEM;
-			memo->path = larger;
-			memo->path_room = room;
-		}
-		memo->path[length++] = id;
-	}
-	*ret_length = length;
-	*ret_known = node ? known[id] : 0;
-	if (!node && id) /* the outer part was lost */
-		*ret_known = UINT32_MAX;
-	return 0;
-}
-
-/*
- * The node of a frame below @parent. A new epoch tells all stacks again; nodes of a stack lie side
- * by side, while their places in a large table of hashes do not.
- */
-static int get_child(struct profile *p, uint32_t parent, uint32_t frame, uint32_t *ret_id)
-{
-	const struct profile_node key = { .parent = parent, .frame = frame };
-	uint32_t last = 0;
-	int err;
-
-	if (parent)
-		last = ((const struct profile_node *)idmap_at(&p->nodes, parent))->last_child;
-	if (last && ((const struct profile_node *)idmap_at(&p->nodes, last))->frame == frame) {
-		*ret_id = last;
-		return 0;
-	}
-	err = idmap_get(&p->nodes, &key, ret_id);
-	if (err >= 0 && parent)
-		((struct profile_node *)idmap_at(&p->nodes, parent))->last_child = *ret_id;
-	return err < 0 ? err : 0;
-}
-
-/* Our id of a node, made with all its parents where it is new. */
-static int get_node(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
-		    uint32_t *ret_id)
-{
-	const struct memo_column *known = &memo->column[TABLE_NODES];
-	uint32_t frame = 0;
-	uint32_t length;
-	int err;
-
-	*ret_id = id < known->room ? known->id[id] : 0;
-	if (*ret_id || !id)
-		return 0;
-	err = climb(memo, t, id, &length, ret_id);
-	if (!err && *ret_id == UINT32_MAX)
-		err = get_child(p, 0, PSEUDO_DAMAGED, ret_id);
-	while (!err && length) {
-		uint32_t at = memo->path[--length];
-
-		err = get_frame(p, memo, t, tables_node(t, at)->frame, &frame);
-		if (!err)
-			err = get_child(p, *ret_id, frame, ret_id);
-		if (!err)
-			memo->column[TABLE_NODES].id[at] = *ret_id;
-	}
-	return err;
-}
-
-static int set_container(struct profile *p, uint32_t id)
-{
-	struct profile_process *process = idmap_at(&p->processes, id);
-	const char *container = container_find(profile_text(p, process->cgroup));
-
-	return container
-		       ? profile_get_string(p, container, CONTAINER_ID_DIGITS, &process->container)
-		       : 0;
-}
-
-static int get_process(struct profile *p, const struct tables *t, uint32_t id, uint32_t *ret_id)
-{
-	const struct table_process *process = tables_process(t, id);
-	struct profile_process key = { 0 };
-	int err;
-
-	*ret_id = 0;
-	if (!process)
-		return 0;
-	key.pid = process->pid;
-	key.start_ns = process->start_ns;
-	key.inner_pid = process->inner_pid;
-	err = get_string(p, t, process->comm, &key.comm);
-	if (!err)
-		err = get_string(p, t, process->cgroup, &key.cgroup);
-	if (!err)
-		err = idmap_get(&p->processes, &key, ret_id);
-	return err > 0 ? set_container(p, *ret_id) : err;
-}
-
-/* What to put into row.who for a thread of the epoch. */
-static int get_who(struct profile *p, struct memo *memo, const struct tables *t, uint32_t id,
-		   uint32_t *ret_id)
-{
-	const struct table_thread *thread = tables_thread(t, id);
-	struct profile_thread key = { 0 };
-	int err;
-
-	*ret_id = 0;
-	if (p->by == PROFILE_BY_NOBODY || !thread)
-		return 0;
-	*ret_id = memo->column[TABLE_THREADS].id[id];
-	if (*ret_id)
-		return 0;
-	err = get_process(p, t, thread->process, &key.process);
-	*ret_id = key.process;
-	if (!err && p->by == PROFILE_BY_THREAD) {
-		key.tid = thread->tid;
-		err = get_string(p, t, thread->comm, &key.comm);
-		if (!err)
-			err = idmap_get(&p->threads, &key, ret_id);
-	}
-	if (err < 0)
-		return err;
-	memo->column[TABLE_THREADS].id[id] = *ret_id;
-	return 0;
-}
 
 /* Adds what a sample carries of its group to its row. */
 static int add_counts(struct profile *p, const Profiler__SampleBlock *block,
@@ -401,10 +62,19 @@ static int add_counts(struct profile *p, const Profiler__SampleBlock *block,
 struct pending {
 	struct reader_sample sample;
 	struct profile_row key;
+	struct memo_node *leaf; /* whose row may be the sample's; NULL: none */
+	uint32_t row;		/* 0: not found yet */
 	uint32_t hash;
 };
 
-/* Finds what tells a sample's row. Return: 1; 0 where the sample is not wanted; -ENOMEM. */
+static struct memo_node *find_leaf(const struct memo *memo, const struct reader_sample *s)
+{
+	uint32_t id = s->user_stack ? s->user_stack : s->kernel_stack;
+
+	return id && id < memo->node_room ? &memo->node[id] : NULL;
+}
+
+/* Finds what tells a sample's row. */
 static int make_key(struct profile *p, struct memo *memo, const struct tables *t,
 		    struct pending *at)
 {
@@ -412,25 +82,33 @@ static int make_key(struct profile *p, struct memo *memo, const struct tables *t
 	struct profile_row *key = &at->key;
 	int err;
 
-	if (p->filter && !filter_wants(p->filter, t, s, profile_header(p)->start_ns)) {
-		p->left_out++;
-		return 0;
-	}
 	*key = (struct profile_row){
 		.cpu = p->by_cpu ? s->cpu : 0,
 		.event = s->event,
 		.flags = s->flags & KNOWN_FLAGS,
 	};
-	err = get_who(p, memo, t, s->thread, &key->who);
+	err = memo_get_who(p, memo, t, s->thread, &key->who);
 	if (!err)
-		err = get_node(p, memo, t, s->user_stack, &key->user);
+		err = memo_get_node(p, memo, t, s->user_stack, &key->user);
 	if (!err)
-		err = get_node(p, memo, t, s->kernel_stack, &key->kernel);
-	if (err)
-		return err;
-	at->hash = idmap_hash(&p->rows, key);
+		err = memo_get_node(p, memo, t, s->kernel_stack, &key->kernel);
+	at->leaf = find_leaf(memo, s);
+	at->row = at->leaf ? at->leaf->row : 0;
+	if (at->row)
+		__builtin_prefetch(idmap_at(&p->rows, at->row), 1);
+	return err;
+}
+
+/* Is it the row that was seen last with the same leaf? Else it is to be looked for. */
+static void find_row(struct profile *p, struct pending *at)
+{
+	const struct profile_row *row = at->row ? idmap_at(&p->rows, at->row) : NULL;
+
+	if (row && !memcmp(row, &at->key, offsetof(struct profile_row, count)))
+		return;
+	at->row = 0;
+	at->hash = idmap_hash(&p->rows, &at->key);
 	idmap_want_slot(&p->rows, at->hash);
-	return 1;
 }
 
 static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
@@ -438,11 +116,16 @@ static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
 {
 	const struct reader_sample *s = &at->sample;
 	struct profile_row *row;
-	uint32_t id = 0;
-	int err = idmap_get_hashed(&p->rows, &at->key, at->hash, &id);
+	uint32_t id = at->row;
+	int err = 0;
 
-	if (err < 0)
-		return err;
+	if (!id) {
+		err = idmap_get_hashed(&p->rows, &at->key, at->hash, &id);
+		if (err < 0)
+			return err;
+		if (at->leaf)
+			at->leaf->row = id;
+	}
 	row = idmap_at(&p->rows, id);
 	row->count++;
 	row->weight += s->weight;
@@ -456,10 +139,32 @@ static int add_sample(struct profile *p, const Profiler__SampleBlock *block,
 
 static void want_node(const struct memo *memo, uint32_t id)
 {
-	const struct memo_column *known = &memo->column[TABLE_NODES];
+	if (id < memo->node_room)
+		__builtin_prefetch(&memo->node[id]);
+}
 
-	if (id < known->room)
-		__builtin_prefetch(&known->id[id]);
+/* Takes samples that are wanted, as many as there is room for; false: there are no more. */
+static bool fill_batch(struct profile *p, const struct memo *memo, const struct tables *t,
+		       struct sample_iter *it, struct pending batch[BATCH], uint32_t *ret_count)
+{
+	const uint64_t start_ns = profile_header(p)->start_ns;
+	uint32_t count = 0;
+
+	while (count < BATCH) {
+		struct reader_sample *s = &batch[count].sample;
+
+		if (!sample_iter_next(it, s))
+			break;
+		if (p->filter && !filter_wants(p->filter, t, s, start_ns)) {
+			p->left_out++;
+			continue;
+		}
+		want_node(memo, s->user_stack);
+		want_node(memo, s->kernel_stack);
+		count++;
+	}
+	*ret_count = count;
+	return count == BATCH;
 }
 
 static int add_block(struct profile *p, struct memo *memo, const struct tables *t,
@@ -467,28 +172,23 @@ static int add_block(struct profile *p, struct memo *memo, const struct tables *
 {
 	struct pending batch[BATCH];
 	struct sample_iter it;
-	uint32_t got, wanted;
+	uint32_t count;
+	bool has_more;
 	int err = 0;
 
 	reader_samples(p->reader, block, &it);
 	do {
-		for (got = 0; got < BATCH && sample_iter_next(&it, &batch[got].sample); got++) {
-			want_node(memo, batch[got].sample.user_stack);
-			want_node(memo, batch[got].sample.kernel_stack);
-		}
-		wanted = 0;
-		for (uint32_t i = 0; err >= 0 && i < got; i++) {
-			batch[wanted].sample = batch[i].sample;
-			err = make_key(p, memo, t, &batch[wanted]);
-			wanted += err > 0;
-		}
-		for (uint32_t i = 0; i < wanted; i++)
-			idmap_want_entry(&p->rows, batch[i].hash);
-		if (err > 0)
-			err = 0;
-		for (uint32_t i = 0; !err && i < wanted; i++)
+		has_more = fill_batch(p, memo, t, &it, batch, &count);
+		for (uint32_t i = 0; !err && i < count; i++)
+			err = make_key(p, memo, t, &batch[i]);
+		for (uint32_t i = 0; !err && i < count; i++)
+			find_row(p, &batch[i]);
+		for (uint32_t i = 0; !err && i < count; i++)
+			if (!batch[i].row)
+				idmap_want_entry(&p->rows, batch[i].hash);
+		for (uint32_t i = 0; !err && i < count; i++)
 			err = add_sample(p, block, &batch[i]);
-	} while (!err && got == BATCH);
+	} while (!err && has_more);
 	return err;
 }
 
@@ -505,7 +205,7 @@ static int add_name(struct profile *p, struct memo *memo, const struct tables *t
 
 	if (name->function && !text)
 		return 0;
-	err = get_mapping(p, memo, t, name->mapping, &id);
+	err = memo_get_mapping(p, memo, t, name->mapping, &id);
 	if (err || !id)
 		return err;
 	mapping = idmap_at(&p->mappings, id);
@@ -541,6 +241,8 @@ static int add_packet(struct profile *p, struct memo *memo, const Profiler__Pack
 	err = memo_follow(memo, t);
 	if (!err)
 		err = add_names(p, memo, t);
+	if (!err && !p->filter && packet->definitions && packet->definitions->nodes)
+		err = memo_add_nodes(p, memo, t, packet->definitions->nodes);
 	for (size_t i = 0; !err && i < packet->n_samples; i++)
 		err = add_block(p, memo, t, packet->samples[i]);
 	return err;
@@ -563,7 +265,7 @@ int profile_open(struct profile **ret, enum profile_by by, bool by_cpu)
 		   offsetof(struct profile_mapping, kind));
 	idmap_init(&p->frames, sizeof(struct profile_frame), sizeof(struct profile_frame));
 	idmap_init(&p->nodes, sizeof(struct profile_node),
-		   offsetof(struct profile_node, last_child));
+		   offsetof(struct profile_node, first_child));
 	idmap_init(&p->processes, sizeof(struct profile_process),
 		   offsetof(struct profile_process, container));
 	idmap_init(&p->threads, sizeof(struct profile_thread), sizeof(struct profile_thread));

@@ -86,8 +86,8 @@ struct profile_node {
 	uint32_t parent;
 	uint32_t frame;
 	/* up to here the key */
-	uint32_t last_child; /* that was looked up: most have one only */
-	uint32_t reserved;
+	uint32_t first_child; /* most have one only */
+	uint32_t last_child;  /* that was looked up */
 };
 
 struct profile_process {

@@ -162,6 +162,8 @@ static int open_view(struct view *v, const struct report *r)
 		root = TREE_BY_THREAD;
 	*v = (struct view){ .report = r };
 	err = tree_build(&v->tree, r->names, root, flags);
+	if (!err && r->options->inverted)
+		err = tree_find_inclusive(&v->tree, root);
 	return err ? err : find_lines(v);
 }
 
@@ -215,6 +217,24 @@ static void write_name(FILE *to, const struct view *v, const struct line *line)
 		fprintf(to, "  (%s)", where);
 }
 
+/*
+ * Total and self. Of an inverted tree self is what was sampled in the function at the root, called
+ * so, and total that with what it called.
+ */
+static void print_shares(const struct screen *s, const struct view *v, uint32_t node)
+{
+	const struct report *r = v->report;
+	uint64_t total = total_of(v, node)->weight;
+	uint64_t self = tree_self(&v->tree, node, r->event)->weight;
+
+	if (r->options->inverted) {
+		self = total;
+		total = tree_inclusive(&v->tree, node, r->event)->weight;
+	}
+	screen_print_share(s, report_share(total, r->shown.weight));
+	printf(" %6.2f%%", 100 * report_share(self, r->shown.weight));
+}
+
 /* The lines that lead down to others; @bar says for each step whether one goes on. */
 static void print_branches(const struct line *line, bool *bar, uint32_t dropped)
 {
@@ -234,7 +254,6 @@ static void print_line(const struct screen *s, const struct view *v, const struc
 		       bool *bar)
 {
 	const struct report *r = v->report;
-	const uint64_t self = tree_self(&v->tree, line->node, r->event)->weight;
 	uint32_t steps = s->columns ? (uint32_t)(s->columns - NUMBER_COLUMNS - NAME_COLUMNS_MIN) / 2
 				    : UINT32_MAX;
 	uint32_t dropped = line->step > steps ? line->step - steps + 1 : 0;
@@ -244,11 +263,7 @@ static void print_line(const struct screen *s, const struct view *v, const struc
 	size_t bytes = 0;
 	FILE *to = open_memstream(&name, &bytes);
 
-	screen_print_share(s, report_share(total_of(v, line->node)->weight, r->shown.weight));
-	if (r->options->inverted)
-		printf("        ");
-	else
-		printf(" %6.2f%%", 100 * report_share(self, r->shown.weight));
+	print_shares(s, v, line->node);
 	printf(" %10s  ", text_weight(weight, total_of(v, line->node)->weight, report_unit(r)));
 	print_branches(line, bar, dropped);
 	if (to) {
@@ -288,7 +303,7 @@ int report_print_tree(const struct screen *s, const struct report *r)
 		screen_print_heading(
 			s,
 			r->options->inverted
-				? "  total               time  function, and its callers below it"
+				? "  total    self       time  function, and its callers below it"
 				: "  total    self       time  function, and what it calls below "
 				  "it");
 	for (size_t i = 0; !err && i < v.lines.count; i++)
@@ -329,6 +344,12 @@ static void print_node(const struct view *v, const struct line *line)
 	printf("\"self\": %" PRIu64 ", \"total\": %" PRIu64 ", \"self_weight\": %" PRIu64
 	       ", \"total_weight\": %" PRIu64,
 	       self->count, total->count, self->weight, total->weight);
+	if (r->options->inverted) {
+		const struct profile_total *all = tree_inclusive(&v->tree, line->node, r->event);
+
+		printf(", \"inclusive\": %" PRIu64 ", \"inclusive_weight\": %" PRIu64, all->count,
+		       all->weight);
+	}
 }
 
 int report_json_tree(const struct report *r)

@@ -120,12 +120,95 @@ int tree_build(struct tree *ret, const struct names *n, enum tree_root root, uin
 	return err;
 }
 
+/* While inclusive totals are found. */
+struct inclusive {
+	struct tree *tree;
+	const struct profile_row *row;
+	struct stack stack;
+	uint32_t *seen; /* by node: the row that was added last */
+	uint32_t row_id;
+};
+
+static void add_inclusive(struct inclusive *in, uint32_t node)
+{
+	const struct tree *t = in->tree;
+
+	if (in->seen[node] == in->row_id)
+		return; /* it calls itself */
+	in->seen[node] = in->row_id;
+	for (uint32_t event = 0; event < t->events; event++) {
+		struct profile_total more = profile_row_total(t->names->profile, in->row, event);
+		struct profile_total *to = &t->inclusive[(uint64_t)node * t->events + event];
+
+		to->count += more.count;
+		to->weight += more.weight;
+	}
+}
+
+/* From each function of the stack up to its callers, as far as the tree goes. */
+static int add_chains(struct inclusive *in, enum tree_root root)
+{
+	const struct tree *t = in->tree;
+	struct tree_node top = { 0 };
+	uint32_t first = 0;
+	int err = stack_read(&in->stack, t->names, in->row);
+
+	if (!err && root != TREE_MERGED) {
+		top.who = root_of(t->names->profile, in->row, root);
+		first = idmap_find(&t->nodes, &top);
+		add_inclusive(in, first);
+	}
+	for (size_t i = 0; !err && i < in->stack.count; i++) {
+		uint32_t node = first;
+
+		for (size_t k = i; k < in->stack.count; k++) {
+			const struct tree_node key = {
+				.parent = node,
+				.function = in->stack.frame[k].function,
+			};
+
+			node = idmap_find(&t->nodes, &key);
+			if (!node)
+				break;
+			add_inclusive(in, node);
+		}
+	}
+	return err;
+}
+
+int tree_find_inclusive(struct tree *t, enum tree_root root)
+{
+	const struct profile *p = t->names->profile;
+	const size_t nodes = (size_t)t->nodes.count + 1;
+	struct inclusive *in = calloc(1, sizeof(*in));
+	int err = in ? 0 : -ENOMEM;
+
+	if (!in)
+		return err;
+	in->tree = t;
+	in->seen = calloc(nodes, sizeof(*in->seen));
+	t->inclusive = calloc(nodes * t->events + 1, sizeof(*t->inclusive));
+	if (!in->seen || !t->inclusive)
+		err = -ENOMEM;
+	for (uint32_t id = 1; !err && id <= p->rows.count; id++) {
+		in->row_id = id;
+		in->row = idmap_at(&p->rows, id);
+		if (in->row->count)
+			err = add_chains(in, root);
+	}
+	stack_release(&in->stack);
+	free(in->seen);
+	free(in);
+	return err;
+}
+
 void tree_release(struct tree *t)
 {
 	idmap_release(&t->nodes);
 	free(t->node_of_row);
 	free(t->self);
 	free(t->total);
+	free(t->inclusive);
 	t->node_of_row = NULL;
-	t->self = t->total = NULL;
+	t->self = t->total = t->inclusive = NULL;
 }

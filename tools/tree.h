@@ -47,6 +47,7 @@ struct tree {
 	uint32_t *node_of_row;	    /* by row id: where its stack ends */
 	struct profile_total *self; /* (node id) * events + event */
 	struct profile_total *total;
+	struct profile_total *inclusive; /* likewise; NULL before tree_find_inclusive() */
 };
 
 /**
@@ -60,6 +61,16 @@ struct tree {
  */
 int tree_build(struct tree *ret, const struct names *n, enum tree_root root, uint32_t flags)
 	__attribute__((warn_unused_result));
+
+/**
+ * tree_find_inclusive() - of a tree with TREE_INVERTED: what has a node's function with its callers
+ * anywhere in its stack, also where it called others; each sample once
+ * @t: the tree
+ * @root: as it was built
+ *
+ * Of a root that is the function's total. Return: 0 or -ENOMEM.
+ */
+int tree_find_inclusive(struct tree *t, enum tree_root root) __attribute__((warn_unused_result));
 
 /** tree_release() - free what the tree owns */
 void tree_release(struct tree *t);
@@ -82,6 +93,13 @@ static inline const struct profile_total *tree_total(const struct tree *t, uint3
 						     uint32_t event)
 {
 	return &t->total[(uint64_t)id * t->events + event];
+}
+
+/** tree_inclusive() - see tree_find_inclusive() */
+static inline const struct profile_total *tree_inclusive(const struct tree *t, uint32_t id,
+							 uint32_t event)
+{
+	return &t->inclusive[(uint64_t)id * t->events + event];
 }
 
 #endif /* PROFILER_TREE_H */

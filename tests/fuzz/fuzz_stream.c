@@ -5,9 +5,7 @@
  * The first byte of an input chooses what the rest is:
  *
  *   even   a stream, as it is: mostly the search for packets and the counting of damage;
- *   odd    contents of packets: u16 size (little endian), u8 steps the sequence goes on, u8 how
- *          much first_sample goes on, content. Each is sealed here, so that the fuzzer gets
- *          behind the CRC, which it could not guess.
+ *   odd    contents of packets, as sealed.h has them.
  *
  * Everything that a tool might look at is looked at, and what the reader promises is required.
  */
@@ -18,39 +16,15 @@
 
 #include "proto/packet.h"
 #include "proto/reader.h"
+#include "tests/fuzz/sealed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define RECORD_HEADER 4
 
 /* Not assert(): the build type may have turned that off. */
 static void require(bool ok)
 {
 	if (!ok)
 		abort();
-}
-
-/* Seals the contents in @data behind one another; returns the bytes at @to. */
-static size_t seal_all(uint8_t *to, const uint8_t *data, size_t size)
-{
-	uint64_t sequence = 0, first_sample = 0;
-	size_t at = 0;
-
-	while (size > RECORD_HEADER) {
-		size_t bytes = data[0] | (size_t)data[1] << 8;
-
-		sequence += data[2];
-		first_sample += data[3];
-		data += RECORD_HEADER;
-		size -= RECORD_HEADER;
-		if (bytes > size)
-			bytes = size;
-		memcpy(to + at + PACKET_PREFIX, data, bytes);
-		at += packet_seal(to + at, bytes, sequence++, first_sample);
-		data += bytes;
-		size -= bytes;
-	}
-	return at;
 }
 
 /* Walks a stack to its root, or to where definitions are missing. */
@@ -163,8 +137,8 @@ static void read_stream(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t most;
 	uint8_t *stream;
+	size_t bytes;
 
 	if (!size || size > PACKET_MAX)
 		return 0;
@@ -172,12 +146,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_stream(data + 1, size - 1);
 		return 0;
 	}
-	/* An empty content of RECORD_HEADER bytes takes the most room. */
-	most = (size / RECORD_HEADER + 1) * (PACKET_PREFIX + PACKET_SUFFIX) + size;
-	stream = malloc(most);
+	stream = sealed_make(data + 1, size - 1, &bytes);
 	if (!stream)
 		return 0;
-	read_stream(stream, seal_all(stream, data + 1, size - 1));
+	read_stream(stream, bytes);
 	free(stream);
 	return 0;
 }

@@ -505,6 +505,10 @@ static void set_ledger_notes(struct writer *w, Profiler__Ledger *ledger)
 	ledger->max_sample_rate = 31500;
 	ledger->rate_limit = &limit;
 	ledger->n_rate_limit = 1;
+	ledger->sideband_lost = 6;
+	ledger->stacks_unresolved = 3;
+	ledger->unknown_process = 5;
+	ledger->packets_dropped = 2;
 }
 
 void writer_write_ledger(struct writer *w, bool final)

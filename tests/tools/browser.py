@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """browser.py - a headless Chromium to look at pages with, over its debugging pipe.
 
-    with Browser(width=1280, height=800) as b:
+    with look(width=1280, height=800) as b:
         b.open("/tmp/page.html")
         b.run("document.title")        # JavaScript; promises are waited for
         b.click(100, 200)
@@ -12,6 +12,7 @@ No other program or package is needed: commands are JSON, each ended by a 0 byte
 Chromium and read from its file 4.
 """
 import base64
+import contextlib
 import json
 import os
 import select
@@ -20,7 +21,10 @@ import subprocess
 import tempfile
 import time
 
+import toolbox
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPEN = []
 KEYS = {"Enter": 13, "Escape": 27, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
         "ArrowDown": 40}
 
@@ -177,3 +181,23 @@ class Browser:
         data = self.call("Page.captureScreenshot", {"format": "png"})["data"]
         with open(path, "wb") as out:
             out.write(base64.b64decode(data))
+
+
+def close():
+    while OPEN:
+        OPEN.pop().__exit__()
+
+
+@contextlib.contextmanager
+def look(width=1280, height=800, dark=False):
+    """The one browser of all tests, as it takes seconds to start."""
+    if not find():
+        toolbox.skip("chromium is not installed (make deps-test)")
+    if not OPEN:
+        OPEN.append(Browser())
+        OPEN[0].__enter__()
+        toolbox.at_end(close)
+    OPEN[0].resize(width, height)
+    OPEN[0].scheme("dark" if dark else "light")
+    OPEN[0].forget()
+    yield OPEN[0]

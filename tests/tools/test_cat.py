@@ -149,6 +149,25 @@ def filters_keep_what_they_say(env):
 
 
 @test
+def a_function_is_kept_with_all_its_stacks(env):
+    """What the other tools find with the same regex, is in the stream that has it only."""
+    for kind in "demo", "names", "counts":
+        path = env.made(kind)
+        for regex in "main|fib", "handle", "^no such$":
+            for words in ((), ("--user",), ("--time", "50ms..", "--cpu", "0,1")):
+                words = ("--function", regex, *words)
+                out = cat(env, *words, path)
+                equal(counts_of(env, out), counts_of(env, path, *words), f"{kind} {words}")
+                equal(folded(env, out), folded(env, *words, path), f"{kind} {words}: stacks")
+                good(env, out)
+    text = env.tool("cat", "--text", "--function", "fib", env.made("demo"))
+    equal(sum(x.startswith("sample ") for x in text.splitlines()),
+          env.json("report", "--function", "fib", env.made("demo"))["samples"], "in text")
+    two = cat(env, "--function", "fib", env.made("demo"), env.made("counts"))
+    equal(folded(env, two), folded(env, "--function", "fib", env.made("demo")), "of two streams")
+
+
+@test
 def one_event(env):
     out = cat(env, "-e", "context-switches", env.made("demo"))
     equal({s.event for s in good(env, out).samples}, {1}, "events")
@@ -202,12 +221,21 @@ def merged_streams_add_up(env):
                    collections.Counter())
         equal(folded(env, "-e", name, out), want, name)
     each = [stream.read(p).final for p in paths]
-    for key in "expected", "entries", "written", "idle", "counted", "sideband_lost":
-        if key == "sideband_lost":
-            equal(s.final[key], sum(x[key] for x in each), key)
-        else:
-            equal(s.final.sum(key), sum(x.sum(key) for x in each), key)
+    for key in "expected", "entries", "written", "idle", "counted":
+        equal(s.final.sum(key), sum(x.sum(key) for x in each), key)
     equal(len({h["run_id"][0] for h in s.headers if "run_id" in h}), 1, "run ids")
+
+
+@test
+def losses_of_merged_streams_add_up(env):
+    """What a ledger has beside its rows: of each stream, in the sum, and in the middle of it."""
+    paths = [env.made(kind) for kind in ("counts", "demo", "counts")]
+    each = [stream.read(p).final for p in paths]
+    s = good(env, cat(env, *paths))
+    for key in "sideband_lost", "stacks_unresolved", "unknown_process", "packets_dropped":
+        check(each[0][key] > 0, f"no {key} in the streams")
+        equal(s.final[key], sum(x[key] for x in each), key)
+        equal([x[key] for x in s.ledgers], sorted(x[key] for x in s.ledgers), f"{key} goes down")
 
 
 @test
@@ -395,7 +423,9 @@ def refusals(env):
             (("--json", path), 2, "--json goes with --check"),
             (("--check", "--user", path), 2, "whole streams"),
             (("--text", "-o", "x", path), 2, "-o is for streams"),
-            (("--function", "x", path), 2, "unknown option"),
+            (("--check", "--function", "x", path), 2, "whole streams"),
+            (("--function", "x", "-"), 2, "name files, not stdin"),
+            (("--function", "(", path), 1, "--function '('"),
             (("./absent",), 1, "cannot open './absent'"),
             (("/bin/sh",), 1, "not a profiler stream"),
             (("/dev/null",), 1, "empty, not a profiler stream"),

@@ -171,18 +171,50 @@ def html_shows_the_same_changes(env):
     base, new = env.made(*BIG), env.made(*SMALL)
     with open(env.path("diff.html"), "w", encoding="utf-8") as out:
         out.write(env.tool("diff", "--html", base, new))
-    rows = {row["function"]: row for row in env.json("diff", base, new)["self"]}
-    with browser.Browser() as b:
+    with browser.look() as b:
         b.open(env.path("diff.html"))
-        shown = b.run("Array.from(document.querySelectorAll('#table tbody tr'), (r) => "
-                      "[r.lastChild.firstChild.data, r.children[0].textContent, "
-                      "r.children[2].textContent])")
+        equal(table_against_rows(b, env.json("diff", base, new)["self"]) > 20, True, "many rows")
         equal(b.errors, [], "exceptions")
-    check(len(shown) > 20, f"only {len(shown)} rows")
-    for name, own, change in shown:
-        number = [float(text.split()[0].replace("\u2212", "-")) for text in (own, change)]
-        near(number[0], rows[name]["new"], 0.01, f"{name}: new side")
-        near(number[1], rows[name]["change"], 0.01, f"{name}: change")
+
+
+def table_against_rows(b, rows):
+    """Self, change, its interval and p of each function that is shown; how many these are."""
+    rows = {row["function"]: row for row in rows}
+    shown = b.run("Array.from(document.querySelectorAll('#table tbody tr'), (r) => "
+                  "[r.lastChild.firstChild.data, "
+                  "...[0, 2, 3, 4].map((i) => r.children[i].textContent)])")
+    for name, own, change, error, p in shown:
+        row = rows[name]
+        near(float(own.split()[0]), row["new"], 0.01, f"{name}: new side")
+        near(float(change.split()[0].strip("±").replace("\u2212", "-")), row["change"], 0.01,
+             f"{name}: change")
+        equal(error == "", row["p"] is None, f"{name}: has an interval")
+        equal(p == "", row["p"] is None, f"{name}: has p")
+        if p:
+            near(float(error.split()[0]), row["error"], 0.006, f"{name}: interval")
+            near(0 if p == "<.001" else float(p), row["p"], 0.001, f"{name}: p")
+    return len(shown)
+
+
+@test
+def html_has_every_event(env):
+    """A tab for each that both sides have, with what a comparison of it alone finds."""
+    base = env.made("counts")
+    new = env.path("part.prof")
+    env.tool("cat", "--time", "0..150ms", "-o", new, base)
+    events = [e["name"] for e in env.json("report", new)["events"] if e["weight"]]
+    with open(env.path("diff.html"), "w", encoding="utf-8") as out:
+        out.write(env.tool("diff", "--html", "-e", "instructions", base, new))
+    with browser.look() as b:
+        b.open(env.path("diff.html"))
+        tabs = "Array.from(document.querySelectorAll('#tabs button'), (t) => t.textContent)"
+        equal(sorted(b.run(tabs)), sorted(events), "tabs")
+        equal(b.run(tabs)[0], "instructions", "the first tab")
+        for i, event in enumerate(b.run(tabs)):
+            b.run(f"document.querySelectorAll('#tabs button')[{i}].click()")
+            rows = env.json("diff", "-e", event, base, new)["self"]
+            check(table_against_rows(b, rows), f"no rows of {event}")
+        equal(b.errors, [], "exceptions")
 
 
 def build(env, name, percent):
@@ -215,7 +247,7 @@ def record_sides(env):
     return base[0], new[0], names
 
 
-@test
+@test(alone=True)
 def a_regression_is_named_with_its_size(env):
     """render() takes 20 % more in the other build, whose program has another name, too."""
     build(env, "server-1.0", 100)
@@ -256,7 +288,7 @@ def most(pairs, rate):
     return 0
 
 
-@test(limit_s=1200)
+@test(limit_s=1200, alone=True)
 def the_same_program_twice_is_no_difference(env):
     """19 of 20 pairs of recordings. Other load is a difference: it comes in one and not the other."""
     load, cpus = os.getloadavg()[0], os.cpu_count()

@@ -4,40 +4,23 @@
 The page is used as people do, by mouse and keyboard, and what it then says is read from it and
 held against profiler-report and profiler-folded of the same stream.
 """
-import atexit
 import collections
-import contextlib
 import os
 import re
 import sys
 import time
 import xml.etree.ElementTree
 
-import browser
 import toolbox
-from toolbox import check, equal, skip, test
+from browser import look
+from toolbox import check, equal, test
 
-OPEN = []
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def page(env, stream, *options, name="page.html"):
     env.tool("flamegraph", "-o", name, *options, stream)
     return env.path(name)
-
-
-@contextlib.contextmanager
-def look(width=1280, height=800, dark=False):
-    """The one browser of all tests, as it takes seconds to start."""
-    if not browser.find():
-        skip("chromium is not installed (make deps-test)")
-    if not OPEN:
-        OPEN.append(browser.Browser())
-        atexit.register(OPEN[0].__exit__)
-        OPEN[0].__enter__()
-    OPEN[0].resize(width, height)
-    OPEN[0].scheme("dark" if dark else "light")
-    yield OPEN[0]
 
 
 def text(b, element):
@@ -422,7 +405,7 @@ def narrow_and_dark(env):
             no_faults(b, path)
 
 
-@test
+@test(alone=True)
 def a_million_samples(env):
     """The page stays below 5 MB, and a click draws anew in less than 100 ms."""
     stream = env.made("big", 1000000, 20000)

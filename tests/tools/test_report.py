@@ -67,6 +67,35 @@ def the_tree_is_what_the_stacks_are(env):
         equal(got, inclusive(inverted), f"{kind}: the inverted tree")
 
 
+def chains(stacks):
+    """{(function, its caller, ...): samples whose stack has them so, anywhere}"""
+    found = collections.Counter()
+    for stack, count in stacks.items():
+        up = stack[::-1]
+        for chain in {up[i:k] for i in range(len(up)) for k in range(i + 1, len(up) + 1)}:
+            found[chain] += count
+    return found
+
+
+@test
+def the_inverted_tree_has_what_functions_called(env):
+    for kind in STREAMS:
+        stream = env.made(*kind)
+        wanted = chains(folded(env, stream))
+        report = env.json("report", "--inverted", "--min", "0", stream)
+        got, path = collections.Counter(), []
+        for node in report["tree"]:
+            above = () if node["parent"] is None else path[node["parent"]]
+            path.append(above + (label(node),))
+            got[path[-1]] += node["inclusive"]
+        once = {p for p, times in collections.Counter(path).items() if times == 1}
+        equal({p: got[p] for p in once}, {p: wanted[p] for p in once}, f"{kind}: with what they call")
+        for functions in [f for f in report["functions"] if f["self"]]:
+            name = (label(functions),)
+            if name in once:
+                equal(got[name], functions["total"], f"{kind}: total of {name}")
+
+
 @test
 def what_the_tree_leaves_out_is_told(env):
     for kind in STREAMS:

@@ -86,7 +86,7 @@ def value(text):
 def speedscope_shows_our_numbers(env):
     release = folder(env)
     stream = env.made("demo")
-    with browser.Browser() as b:
+    with browser.look() as b:
         shown = sandwich(env, b, release, env.tool("speedscope", stream))
         check("3" in b.run("document.body.innerText").split("cpu-clock (1/")[1][:1],
               "not all three events are there")
@@ -101,7 +101,7 @@ def speedscope_shows_our_numbers(env):
 def speedscope_shows_inlined_functions(env):
     release = folder(env)
     stream = exports.inlined(env)
-    with browser.Browser() as b:
+    with browser.look() as b:
         shown = sandwich(env, b, release, env.tool("speedscope", stream))
     wanted = exports.functions(env, stream, "cpu-clock")
     check({"digest", "mix", "mix_twice", "fold"} <= set(wanted), f"functions: {set(wanted)}")
@@ -112,7 +112,7 @@ def speedscope_shows_inlined_functions(env):
 @test
 def speedscope_opens_a_profile_of_nothing(env):
     release = folder(env)
-    with browser.Browser() as b:
+    with browser.look() as b:
         equal(sandwich(env, b, release, env.tool("speedscope", env.made("empty"))), {}, "rows")
 
 
@@ -120,7 +120,7 @@ def speedscope_opens_a_profile_of_nothing(env):
 def speedscope_reads_script_text(env):
     """It makes a profile of each thread, and takes the time between samples for their weight."""
     release = folder(env)
-    with browser.Browser() as b:
+    with browser.look() as b:
         shown = sandwich(env, b, release, env.tool("script", "-e", "cpu-clock", env.made("demo")))
         body = b.run("document.body.innerText")
     check("server pid: 100 tid: 100 (1/" in body, f"the first thread: {body[:200]!r}")

@@ -10,6 +10,7 @@ script also runs alone, for it ends with
 """
 import collections
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ import traceback
 
 LIMIT_S = 60 # of one test; long ones say test(limit_s=...)
 TESTS = []
+WORKERS = 2
+AT_END = []
 
 
 class Failure(Exception):
@@ -51,14 +54,19 @@ def need(*programs):
             skip(f"{program} is not installed")
 
 
-def test(function=None, *, limit_s=LIMIT_S):
-    """@test, or @test(limit_s=...)"""
+def test(function=None, *, limit_s=LIMIT_S, alone=False):
+    """@test, or @test(limit_s=..., alone=True): alone is one that other load could make fail"""
     if function is None:
-        return lambda f: test(f, limit_s=limit_s)
+        return lambda f: test(f, limit_s=limit_s, alone=alone)
     script = os.path.basename(function.__code__.co_filename)
     part = re.sub(r"^test_|\.py$", "", script)
-    TESTS.append((f"{part}/{function.__name__.replace('_', '-')}", function, limit_s))
+    TESTS.append((f"{part}/{function.__name__.replace('_', '-')}", function, limit_s, alone))
     return function
+
+
+def at_end(function):
+    """Calls it when a process that runs tests is through with them."""
+    AT_END.append(function)
 
 
 class Env:
@@ -139,13 +147,54 @@ def _run_one(name, function, limit_s, build):
     return outcome
 
 
-def run_all(build, pattern=""):
-    """Runs the tests whose name contains pattern; the exit code of the script."""
+def _run_tests(tests, build):
+    """Runs them one after another; {outcome: how many}."""
     outcomes = collections.Counter()
     signal.signal(signal.SIGALRM, _alarm)
-    for name, function, limit_s in TESTS:
+    for name, function, limit_s, _ in tests:
+        outcomes[_run_one(name, function, limit_s, build)] += 1
+    while AT_END:
+        AT_END.pop()()
+    return outcomes
+
+
+def _worker(build, tasks, results):
+    """Takes scripts, whose tests are TESTS[first:end], until there are no more."""
+    outcomes = collections.Counter(FAIL=1) # unless it comes to its end
+    try:
+        while (task := tasks.get()) is not None:
+            outcomes += _run_tests([TESTS[i] for i in task], build)
+        outcomes["FAIL"] -= 1
+    finally:
+        results.put(dict(outcomes))
+
+
+def _run_together(scripts, build):
+    """Scripts at the same time, some at once: they share a processor, but no test another's folder."""
+    tasks, results = multiprocessing.Queue(), multiprocessing.Queue()
+    workers = [multiprocessing.Process(target=_worker, args=(build, tasks, results))
+               for _ in range(WORKERS)]
+    for script in [*scripts, *[None] * WORKERS]:
+        tasks.put(script)
+    for worker in workers:
+        worker.start()
+    outcomes = collections.Counter()
+    for worker in workers:
+        outcomes += collections.Counter(results.get())
+    for worker in workers:
+        worker.join()
+    return outcomes
+
+
+def run_all(build, pattern=""):
+    """Runs the tests whose name contains pattern; the exit code of the script."""
+    scripts = collections.defaultdict(list)
+    alone = []
+    for number, (name, _, _, is_alone) in enumerate(TESTS):
         if pattern in name:
-            outcomes[_run_one(name, function, limit_s, build)] += 1
+            (alone if is_alone else scripts[name.split("/")[0]]).append(number)
+    outcomes = _run_together(sorted(scripts.values(), key=len, reverse=True), build)
+    outcomes += _run_tests([TESTS[i] for i in alone], build)
     print(f"{outcomes['ok']} passed, {outcomes['FAIL']} failed, {outcomes['skip']} skipped")
     return 1 if outcomes["FAIL"] or not outcomes else 0
 

@@ -43,6 +43,7 @@ class Page {
 		this.views = new Views(d, this.names);
 		this.weights = new Weights(d);
 		this.outermost = findOutermost(d);
+		this.tests = this.findTests();
 		this.shown = { event: d.meta.event, who: d.meta.view, inverted: d.meta.inverted,
 			colour: d.meta.diff ? "diff" : "kind", range: null, wanted: null };
 		this.paint = new Map();
@@ -56,6 +57,16 @@ class Page {
 		this.listen();
 		this.update();
 		this.showTimeline();
+	}
+
+	/* How sure the changes of a diff are: by event and function. */
+	findTests() {
+		const { events, diff } = this.data.meta;
+		const tests = events.map(() => new Map());
+
+		for (const [event, fn, error, p, q, differs] of diff ? diff.tests : [])
+			tests[event].set(fn, { error, p, q, differs });
+		return tests;
 	}
 
 	get event() {
@@ -81,6 +92,7 @@ class Page {
 			$("facts").append(element("dt", key), element("dd", text));
 		$("about").hidden = !meta.facts.length;
 		$("timeline").hidden = !this.heat;
+		$("panes").classList.toggle("diff", !!meta.diff);
 		this.makeTabs();
 		const views = meta.threads.length ?
 			[["merged", "merged"], ["process", "by process"], ["thread", "by thread"]] :
@@ -313,6 +325,7 @@ class Page {
 	/* Functions that were sampled, as the table wants them. */
 	addFunctions() {
 		const by = this.addByFunction(this.view === this.merged ? this.sums : this.addAll(this.merged));
+		const tests = this.tests[this.shown.event];
 		const functions = [];
 
 		for (let fn = 1; fn < by.size.length; fn++)
@@ -320,6 +333,7 @@ class Page {
 				functions.push({ fn, label: this.names.label(fn), where: this.names.where(fn),
 					self: by.self[fn], total: by.total[fn], baseSelf: by.baseSelf[fn],
 					change: by.self[fn] - by.baseSelf[fn],
+					...(tests.get(fn) || { error: null, p: null }),
 					ratio: this.ratio(by.counter[fn], by.per[fn], by.samples[fn]) });
 		return functions;
 	}
@@ -490,9 +504,7 @@ class Page {
 		];
 
 		if (this.sums.base)
-			columns.push({ key: "change", title: "Change", width: "84px",
-				text: (f) => difference(f.change, this.sums.base.total[0]),
-				hint: (f) => `${amount(f.baseSelf, unit)} → ${amount(f.self, unit)}` });
+			columns.push(...this.columnsOfChange(unit));
 		if (this.metric)
 			columns.push({ key: "ratio", title: this.metric.title,
 				width: `${Math.max(72, 9 * this.metric.title.length)}px`,
@@ -500,6 +512,25 @@ class Page {
 		columns.push({ key: "label", title: "Function", text: (f) => f.label,
 			hint: (f) => `${f.label} ${f.where}` });
 		this.table.show(columns, this.functions, (fn) => wanted(this.names.label(fn)), !!wanted);
+	}
+
+	/* The interval is of the change, and p of there being none. */
+	columnsOfChange(unit) {
+		const few = "too few samples to tell";
+		const columns = [
+			{ key: "change", title: "Change", width: "84px", isSure: (f) => f.differs,
+				text: (f) => difference(f.change, this.sums.base.total[0]),
+				hint: (f) => `${amount(f.baseSelf, unit)} → ${amount(f.self, unit)}` },
+			{ key: "error", title: "±", width: "72px",
+				text: (f) => f.error === null ? "" : `${f.error.toFixed(2)} %`,
+				hint: (f) => f.error === null ? few : "half of the change's interval" },
+			{ key: "p", title: "p", width: "52px",
+				text: (f) => f.p === null ? "" : f.p < 0.001 ? "<.001" : f.p.toFixed(3),
+				hint: (f) => f.p === null ? few : `q ${f.q < 0.001 ? "<.001" : f.q.toFixed(3)}, ` +
+					`corrected for the number of rows: ${f.differs ? "differs" : "may be noise"}` },
+		];
+
+		return this.tests[this.shown.event].size ? columns : columns.slice(0, 1);
 	}
 
 	showLegends() {

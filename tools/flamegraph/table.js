@@ -27,7 +27,7 @@ class Table {
 	}
 
 	/*
-	 * columns: {key, title, text(row), hint(row)}; rows: {fn, label, where, ...}; matches(fn): is it
+	 * columns: {key, title, text(row), hint(row), isSure(row)}; rows: {fn, label, where, ...}; matches(fn): is it
 	 * what is looked for; searching: is anything
 	 */
 	show(columns, rows, matches, searching) {
@@ -103,6 +103,7 @@ class Table {
 
 			cell.textContent = column.text(row);
 			cell.title = column.hint ? column.hint(row) : "";
+			cell.classList.toggle("sure", !!column.isSure && !!column.isSure(row));
 			if (column.key === "label" && row.where) {
 				const where = document.createElement("small");
 
