@@ -83,7 +83,7 @@ def run(micro, args):
 def collected(micro, name, ops):
     """(operations, instructions) of a run under callgrind; None when it does not run there."""
     done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-                           "--collect-atstart=no", "--toggle-collect=counted_run", micro,
+                           "--collect-atstart=no", "--toggle-collect=counted_run*", micro,
                            "--once", name, str(ops)], capture_output=True, text=True)
     count = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not count:
