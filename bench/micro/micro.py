@@ -83,7 +83,7 @@ def run(micro, args):
 def collected(micro, name, ops):
     """(operations, instructions) of a run under callgrind; None when it does not run there."""
     done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-                           "--collect-atstart=no", "--toggle-collect=counted_run", micro,
+                           "--collect-atstart=no", "--toggle-collect=counted_run*", micro,
                            "--once", name, str(ops)], capture_output=True, text=True)
     count = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not count:
@@ -154,7 +154,7 @@ def show_time(bench, ours):
     median, low, high = summary.estimate(row)
     counted = bench.get("counted")
     times = f"{median / ours:7.2f}" if ours else " " * 7
-    print(f"  {bench['name']:20} {median:9.3f} {low:9.3f} {high:9.3f}"
+    print(f"  {bench['name']:18} {median:9.3f} {low:8.3f} {high:8.3f}"
           f" {'' if counted is None else format(counted, '.1f'):>8}"
           f" {bench['bytes']:7.1f} {bench['allocations']:6.2f} {times}")
 
@@ -165,7 +165,7 @@ def show(group, benches):
     base = summary.median(ours[0]["ns"]) if ours else 0
     ops = {bench["op"] for bench in benches if "op" in bench}
     if ops:
-        print(f"{group + ', per ' + ops.pop():22} {'ns':>9} {'from':>9} {'to':>9} {'instr':>8}"
+        print(f"{group + ', per ' + ops.pop():20} {'ns':>9} {'from':>8} {'to':>8} {'instr':>8}"
               f" {'bytes':>7} {'allocs':>6} {'x ours':>7}")
     else:
         print(group)
@@ -180,7 +180,7 @@ def show(group, benches):
             print(f"  {bench['name']}: {bench['about']}")
         if bench["figures"]:
             print("    " + ", ".join(f"{f['name']} {summary.median(f['values']):.0f} {f['unit']}"
-                                     for f in bench["figures"]))
+                                     for f in bench["figures"]).replace(" ns,", ","))
 
 
 def main():
@@ -193,7 +193,8 @@ def main():
         if not found[0]["counters"]:
             result.note("cycles: this machine lends no hardware counters")
         if not counting:
-            result.note("instructions: not counted (package valgrind)")
+            result.note("instructions: not counted" + ("" if args.no_instructions else
+                                                       " (valgrind is not installed)"))
         result.note("frequency by timed additions, MHz: "
                     + ", ".join(f"{p['mhz_before']:.0f}" for p in found))
         groups = {}
