@@ -4,7 +4,8 @@
 
 A fixed amount of work that keeps all CPUs busy is done bare, then while a recorder samples the
 whole machine, then bare again, and so on through all recorders and rates in random order, several
-rounds. "interrupts" is the limit: the clock overflows and nobody takes a sample. Needs root, perf and bpftrace (make deps-bench); what is missing is left out and said.
+rounds. The limit is "interrupts": the clock overflows and nobody takes a sample. Needs root, perf
+and bpftrace (make deps-bench); what is missing is left out and said.
 
     bench/overhead.py [--build DIR] [--json FILE] [--svg FILE] [--full] [--work LIST]
                       [--recorders LIST] [--hz LIST] [--rounds N] [--peer-rounds N] [--ms N]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""interrupts.py - lets cpu-clock overflow on all CPUs and takes no sample: what no recorder can beat.
+"""interrupts.py - cpu-clock overflows on all CPUs, and nobody takes a sample: the least it costs.
 
     interrupts.py HZ        until SIGINT
 

@@ -60,7 +60,8 @@ class Scale:
 
 
 def text(x, y, words, kind="", anchor="start"):
-    return f'<text x="{x}" y="{y}" class="{kind}" text-anchor="{anchor}">{html.escape(words)}</text>'
+    return (f'<text x="{x}" y="{y}" class="{kind}" text-anchor="{anchor}">{html.escape(words)}'
+            "</text>")
 
 
 def bar(scale, y, name, estimate):

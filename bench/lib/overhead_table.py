@@ -4,6 +4,8 @@
 Two tables, a line for each work, rate and recorder: how much longer the work took, with the 95 %
 interval of the median (of fewer than six rounds: their range); and what the recorder itself takes.
 """
+import textwrap
+
 import summary
 
 SLOWDOWN_HEAD = """\
@@ -65,4 +67,4 @@ def show(rows, notes):
                   f"{figure(get('memory'), '{:.1f}'):>8}{figure(get('bytes'), '{:.1f}'):>8}"
                   f"{figure(get('lost'), '{:.0f}'):>9}{figure(get('whole'), '{:.1f}'):>8}".rstrip())
     for line in notes:
-        print(f"note: {line}")
+        print(textwrap.fill(f"note: {line}", 80, subsequent_indent="      "))

@@ -280,7 +280,7 @@ def made_rows():
 def the_table_fits_a_terminal(env):
     done = env.run(sys.executable, "-c", "import sys; sys.path[:0] = sys.argv[1:]\n"
                    "import test_overhead as t\n"
-                   "t.overhead_table.show(t.made_rows(), ['one'])", *sys.path)
+                   "t.overhead_table.show(t.made_rows(), ['of many words ' * 9])", *sys.path)
     lines = done.stdout.split("\n")
     for line in lines:
         check(len(line) <= 80, f"{len(line)} columns: {line}")
