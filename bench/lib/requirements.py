@@ -7,6 +7,7 @@ figure comes from rows:
   worst(PATTERN...)        the largest (smallest for >=) median of all rows that match, as fnmatch
   ratio(OURS, THEIRS)      of two rows of the same rounds; OURS may be a pattern whose group is
                            then put for {group} in THEIRS, and the worst counts
+  difference(OURS, THEIRS) likewise
   fastest_peer(OURS)       ratio to the peer of the row's group with the smallest median
 
 A verdict is "pass", "FAIL", "unclear" or "not measured". It goes by the median; only a promise that
@@ -79,17 +80,25 @@ def worst(*patterns):
     return figure
 
 
-def ratio(ours, theirs):
+def beside(compare, ours, theirs):
     def figure(rows, op):
         found = []
         for key, row in rows.matching(ours):
             for peer_key, peer in rows.matching(theirs.format(group=short(key))):
                 name = peer_key.split("/")[2]
                 own = f"{short(key)}, " if "*" in ours else ""
-                found.append(Figure(*summary.ratio(row, peer), f"{own}{name} "
+                found.append(Figure(*compare(row, peer), f"{own}{name} "
                                     f"{summary.digits(summary.median(peer['values']))}"))
         return extreme(found, op)
     return figure
+
+
+def ratio(ours, theirs):
+    return beside(summary.ratio, ours, theirs)
+
+
+def difference(ours, theirs):
+    return beside(summary.difference, ours, theirs)
 
 
 def fastest_peer(ours):
@@ -141,6 +150,9 @@ TABLE = (
             worst("overhead/*@10000/profiler/slowdown")),
     Promise("slow-10k-cpu", "  in CPU time", "%", "<", 5,
             worst("overhead/*@10000/profiler/slowdown-cpu")),
+    Promise("slow-10k-own", "  beyond that of the bare interrupts", "%", "<", 5,
+            difference("overhead/*@10000/profiler/slowdown-cpu",
+                       "overhead/{group}/interrupts/slowdown-cpu")),
     Promise("bpf", "BPF program, by bpftrace's", "x", "<=", 0.5,
             ratio("overhead/cpu@10000/profiler/bpf", "overhead/{group}/bpftrace/bpf")),
     Promise("bytes", "stream per sample at 10 kHz", "B", "<=", 8,

@@ -68,6 +68,15 @@ def ratio(ours, theirs):
     return (median(ratios), *interval(by_process(ratios, ours)))
 
 
+def difference(ours, theirs):
+    """(median, low, high) of the difference of two rows, likewise."""
+    if len(ours["values"]) != len(theirs["values"]):
+        (middle, low, high), (base, least, most) = estimate(ours), estimate(theirs)
+        return middle - base, low - most, high - least
+    differences = [a - b for a, b in zip(ours["values"], theirs["values"])]
+    return (median(differences), *interval(by_process(differences, ours)))
+
+
 def student(t, freedom):
     """The chance of a t so far from 0 on either side; freedom is a whole number (finite sums)."""
     angle = math.atan(abs(t) / math.sqrt(freedom))

@@ -50,6 +50,15 @@ def the_fastest_peer_counts(_env):
 
 
 @test
+def what_the_machine_itself_costs_is_taken_off(_env):
+    """Round by round: the interrupts alone cost from 7 to 70 %, and we 2 % more each time."""
+    bare = [7.0, 20.0, 70.0]
+    got = answer("slow-10k-own", "overhead", rows("cpu@10000", "slowdown-cpu", interrupts=bare,
+                                                  profiler=[b + 2 for b in bare]))
+    equal((got.value, got.low, got.high, got.verdict), (2.0, 2.0, 2.0, "pass"), "the answer")
+
+
+@test
 def the_worst_workload_counts(_env):
     got = answer("slow-10k", "overhead", rows("cpu@10000", "slowdown", profiler=[1.0])
                  + rows("syscalls@10000", "slowdown", profiler=[7.0])
