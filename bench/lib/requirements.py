@@ -150,7 +150,7 @@ TABLE = (
             worst("overhead/*@10000/profiler/slowdown")),
     Promise("slow-10k-cpu", "  in CPU time", "%", "<", 5,
             worst("overhead/*@10000/profiler/slowdown-cpu")),
-    Promise("slow-10k-own", "  beyond that of the bare interrupts", "%", "<", 5,
+    Promise("slow-10k-own", "  beyond the interrupts alone", "%", "<", 5,
             difference("overhead/*@10000/profiler/slowdown-cpu",
                        "overhead/{group}/interrupts/slowdown-cpu")),
     Promise("bpf", "BPF program, by bpftrace's", "x", "<=", 0.5,
