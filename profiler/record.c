@@ -262,7 +262,7 @@ static int start(struct recorder *r, char *err, size_t err_bytes)
 	if (!error)
 		error = cputime_read(r->cputime_start, r->plan.cpu_limit);
 	r->max_sample_rate = pmu_max_sample_rate();
-	r->start_ns = recorder_now_ns();
+	r->start_ns = r->busy_ns = recorder_now_ns();
 	r->header.message.start_ns = r->start_ns;
 	if (!error)
 		error = session_enable(r->session);
