@@ -18,10 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MS	       UINT64_C(1000000)
-#define ROUND_NS       (100 * MS)   /* how often the rings are drained, when nobody wakes us */
-#define QUIET_ROUND_NS (250 * MS)   /* the same while processes neither come, go nor map anything, \
-				     */
+#define MS		UINT64_C(1000000)
+#define ROUND_NS	(100 * MS)  /* how often the rings are drained, when nobody wakes us; */
+#define QUIET_ROUND_NS	(250 * MS)  /* the same when no process came, went or mapped anything */
 #define QUIET_AFTER_NS	(2000 * MS) /* for so long */
 #define CUT_MARGIN_NS	(2 * MS)    /* what is older than this is in the buffers, on every CPU */
 #define PACKET_AGE_NS	(250 * MS)  /* a packet closes at this age */

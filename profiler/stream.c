@@ -26,8 +26,8 @@
 #include "proto/packet.h"
 
 /*
- * A packet closes when it has grown to this, which is looked at after so many samples: they can make
- * it twice as large at most, were the stack of each the deepest and all new.
+ * A packet closes when it has grown to this, which is looked at after so many samples: they can
+ * make it twice as large at most, were the stack of each the deepest and all new.
  */
 #define PACKET_TARGET  (64u << 10)
 #define SAMPLES_A_LOOK 8
