@@ -162,23 +162,14 @@ static __always_inline __u64 hash_seed(void)
 	return seed + generation * INTERN_MUL_A;
 }
 
-/*
- * The hash of the n frames in the CPU's scratch record that the kernel has walked. Like walk_step()
- * a function of its own, so that the verifier goes through its loop once.
- */
+/* The hash of the n frames in the CPU's scratch record that the kernel has walked. */
 __noinline __u64 hash_frames(__u32 cpu, __u32 n)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
 	__u64 hash = hash_seed();
-	__u32 i;
+	__u32 at;
 
-	if (!scratch)
-		return 0;
-	for (i = 0; i < MAX_KERNEL_FRAMES; i++) {
-		if (i >= n)
-			break;
-		hash = intern_step(hash, scratch->record.frames[i], INTERN_MUL_A);
-	}
+	for (at = 0; at < MAX_KERNEL_FRAMES && at < n; at += HASH_STEPS)
+		hash = hash_some(cpu, at, n, hash);
 	return hash;
 }
 
@@ -362,14 +353,19 @@ static __always_inline void walk_user(struct bpf_perf_event_data *ctx, struct cp
 		w->outcome = STACK_OUTCOME(STACK_CHAIN_END, STACK_HOW(w->outcome));
 }
 
-/* Copies the stack from @sp up, as far as it is there. Returns how many bytes that is. */
+/*
+ * Copies the walk's registers, and the stack from @sp up as far as it is there. Returns how many
+ * bytes of stack that are. Of its own, so that the verifier sees all the words of both once.
+ */
 __noinline __u32 copy_stack(__u32 cpu, __u64 sp)
 {
 	struct snapshot_record *record = bpf_map_lookup_elem(&snapshots, &cpu);
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
 	__u32 at;
 
-	if (!record)
+	if (!record || !scratch)
 		return 0;
+	__builtin_memcpy(record->registers, scratch->walk.registers, sizeof(record->registers));
 	for (at = 0; at < snapshot_bytes; at += SNAPSHOT_PIECE)
 		if (bpf_probe_read_user(record->stack + at, SNAPSHOT_PIECE, (void *)(sp + at)))
 			break;
@@ -415,7 +411,6 @@ static __always_inline bool take_snapshot(struct bpf_perf_event_data *ctx, struc
 	record->time_ns = sample->time_ns;
 	record->outcome = w->outcome;
 	record->leaf = w->registers[SNAPSHOT_IP] - in_syscall(s, in_kernel);
-	__builtin_memcpy(record->registers, w->registers, sizeof(record->registers));
 	sp = w->registers[SNAPSHOT_SP];
 	record->stack_bytes = copy_stack(s->cpu, sp);
 	size = SNAPSHOT_RECORD_HEADER + record->stack_bytes;

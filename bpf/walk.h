@@ -487,4 +487,23 @@ __noinline int walk_steps(__u32 cpu)
 	return result;
 }
 
+/*
+ * The hash so far, and in it some frames from index at on of the n in the CPU's scratch record.
+ * Like walk_step() a function of its own: two loops of a few turns are less to verify than one of
+ * many.
+ */
+#define HASH_STEPS 16
+__noinline __u64 hash_some(__u32 cpu, __u32 at, __u32 n, __u64 hash)
+{
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &cpu);
+	__u32 i;
+
+	if (!scratch)
+		return 0;
+	for (i = 0; i < HASH_STEPS && at < n; i++, at++)
+		hash = intern_step(hash, scratch->record.frames[at & (MAX_FRAMES - 1)],
+				   INTERN_MUL_A);
+	return hash;
+}
+
 #endif /* PROFILER_WALK_H */

@@ -27,19 +27,28 @@ static inline void column_free(struct column *c)
 	buffer_free(&c->bytes);
 }
 
-/* Appends v behind the count entries that the column has. */
-static inline void column_push(struct column *c, uint32_t count, uint64_t v)
+/* The first value that differs is about to come behind count equal ones: writes them out. */
+static __attribute__((noinline, unused)) void column_mix(struct column *c, uint32_t count)
 {
+	for (uint32_t i = 0; i < count; i++)
+		wire_varint(&c->bytes, c->value);
+	c->mixed = true;
+}
+
+/* Appends v behind the count entries that the column has; returns by how much it has grown. */
+static inline size_t column_push(struct column *c, uint32_t count, uint64_t v)
+{
+	size_t before = c->bytes.size;
+
 	if (!c->mixed) {
 		if (!count)
 			c->value = v;
 		if (v == c->value)
-			return;
-		for (uint32_t i = 0; i < count; i++)
-			wire_varint(&c->bytes, c->value);
-		c->mixed = true;
+			return 0;
+		column_mix(c, count);
 	}
 	wire_varint(&c->bytes, v);
+	return c->bytes.size - before;
 }
 
 /* Appends the column as a packed field: nothing for all 0, one entry when all are the same. */

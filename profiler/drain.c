@@ -68,6 +68,8 @@ static void take_sample(struct drain *d, uint32_t cpu, const struct sample_event
 	if (kept->type == RECORD_COUNTS && kept->time_ns == sample->time_ns &&
 	    kept->event == sample->event)
 		counts = kept;
+	if (job)
+		resolve_begin(d->resolver);
 	if (!job || !resolve_hold(d->resolver, job, sample, counts))
 		resolve_sample(d->resolver, sample, counts);
 	kept->type = 0;
@@ -84,6 +86,7 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 	if (!ring)
 		return;
 	at = *ring;
+	resolve_begin(d->resolver);
 	while ((record = ring_peek(&at, d->limits[cpu], &bytes))) {
 		const struct sample_event *sample = parse_sample(record, bytes, cpu);
 		const struct snapshot_record *snapshot;
@@ -103,6 +106,7 @@ static void drain_ring(struct drain *d, uint32_t cpu, uint64_t until_ns)
 			if (snapshot->time_ns >= until_ns)
 				break;
 			take_snapshot(d, cpu, snapshot);
+			resolve_begin(d->resolver);
 		} else if ((counts = parse_counts(record, bytes, &n))) {
 			if (counts->time_ns >= until_ns)
 				break;

@@ -256,14 +256,15 @@ static bool try_again(ssize_t n)
 static int send_all(struct jail *j, struct msghdr *message)
 {
 	while (message->msg_iovlen) {
-		int err = wait_for(j, POLLOUT);
-		ssize_t n;
+		ssize_t n = sendmsg(j->socket, message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (err)
-			return err;
-		n = sendmsg(j->socket, message, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (try_again(n))
+		if (try_again(n)) {
+			int err = wait_for(j, POLLOUT);
+
+			if (err)
+				return err;
 			continue;
+		}
 		if (n < 0)
 			return -EPIPE;
 		message->msg_control = NULL;
@@ -286,14 +287,15 @@ static int receive_all(struct jail *j, void *to, size_t size)
 	size_t have = 0;
 
 	while (have < size) {
-		int err = wait_for(j, POLLIN);
-		ssize_t n;
+		ssize_t n = recv(j->socket, (char *)to + have, size - have, MSG_DONTWAIT);
 
-		if (err)
-			return err;
-		n = recv(j->socket, (char *)to + have, size - have, MSG_DONTWAIT);
-		if (try_again(n))
+		if (try_again(n)) {
+			int err = wait_for(j, POLLIN);
+
+			if (err)
+				return err;
 			continue;
+		}
 		if (n <= 0)
 			return -EPIPE;
 		have += (size_t)n;
@@ -305,8 +307,10 @@ static int receive_all(struct jail *j, void *to, size_t size)
 static int receive(struct jail *j, enum jail_type type, uint64_t sequence)
 {
 	struct jail_header header;
-	int err = receive_all(j, &header, sizeof(header));
+	int err = wait_for(j, POLLIN); /* it takes a while; the body is there with the header */
 
+	if (!err)
+		err = receive_all(j, &header, sizeof(header));
 	if (!err)
 		err = jailcheck_header(&header, type, sequence);
 	if (!err)

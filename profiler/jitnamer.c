@@ -482,6 +482,11 @@ void jitnamer_tick(struct jitnamer *n, uint64_t now_ns)
 	}
 }
 
+bool jitnamer_waits(const struct jitnamer *n)
+{
+	return n->all != NULL;
+}
+
 bool jitnamer_finish(struct jitnamer *n)
 {
 	bool waits = n->jobs != 0;

@@ -52,6 +52,9 @@ void jitnamer_take(struct jitnamer *n, struct unwind_job *job);
 /** jitnamer_tick() - once a round, after the jobs that are back were taken */
 void jitnamer_tick(struct jitnamer *n, uint64_t now_ns);
 
+/** jitnamer_waits() - there is code whose names depend on jitnamer_tick() in time */
+bool jitnamer_waits(const struct jitnamer *n);
+
 /**
  * jitnamer_finish() - sampling is off: jitnamer_tick() asks for all that is left
  *

@@ -23,8 +23,8 @@
 
 #define MS		 UINT64_C(1000000)
 #define LOOK_NS		 (100 * MS)
-#define ASK_AGAIN_NS	 (250 * MS) /* the same file, so that places come together */
-#define JOBS_MAX	 2	    /* on their way: walks and tables come behind them */
+#define ASK_AGAIN_NS	 (1000 * MS) /* the same file: the jail goes through all of its symbols */
+#define JOBS_MAX	 2	     /* on their way: walks and tables come behind them */
 #define TIMEOUTS_MAX	 2
 #define NAMER_BYTES_MAX	 (2u << 20) /* then everything is forgotten with the epoch */
 #define WHOLE_FILE_BYTES INT64_MAX
@@ -239,13 +239,15 @@ void namer_place(struct namer *n, uint32_t pid, const struct mapping *m, uint32_
 	want(n, d, offset);
 }
 
-static void ask(struct namer *n, struct named *d)
+/* @patient: the answer may come with the next round, for nothing else waits to be asked. */
+static void ask(struct namer *n, struct named *d, bool patient)
 {
 	struct unwind_job *job = name_job_new(d->pid, &d->source, d->path, &d->places);
 
 	if (!job)
 		return;
 	job->sample = d;
+	job->patient = patient;
 	if (!unwinder_push(n->unwinder, job)) {
 		unwind_job_free(job);
 		return;
@@ -346,9 +348,19 @@ static void forget(struct namer *n)
 	}
 }
 
+static uint32_t count_due(const struct namer *n)
+{
+	uint32_t due = 0;
+
+	for (const struct named *d = n->all; d; d = d->next)
+		due += is_due(n, d);
+	return due;
+}
+
 void namer_tick(struct namer *n, uint64_t now_ns)
 {
 	struct named *d;
+	bool patient;
 
 	n->now_ns = now_ns;
 	if (n->bytes > NAMER_BYTES_MAX && n->cleared_epoch != stream_epoch(n->stream))
@@ -357,9 +369,10 @@ void namer_tick(struct namer *n, uint64_t now_ns)
 		return;
 	n->look_ns = now_ns + LOOK_NS;
 	n->fresh = false;
+	patient = !n->finishing && n->jobs + count_due(n) <= JOBS_MAX;
 	for (d = n->turn ? n->turn : n->all; d && n->jobs < JOBS_MAX; d = d->next)
 		if (is_due(n, d))
-			ask(n, d);
+			ask(n, d, patient);
 	/* Whose turn it is next; the rest as soon as a job is back. */
 	n->fresh = n->fresh || d || n->turn;
 	n->turn = d;

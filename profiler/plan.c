@@ -382,6 +382,7 @@ static void size_rings(struct plan *plan, const struct options *o)
 	while (bytes < most && (double)bytes < bytes_per_second * RING_SECONDS)
 		bytes *= 2;
 	plan->ring_bytes = bytes;
+	plan->ring_ns = (uint64_t)((double)bytes / bytes_per_second * 1e9);
 }
 
 static int check_targets(const uint32_t *ids, uint32_t n, const char *what, char *err,

@@ -32,6 +32,7 @@ struct plan {
 	int cgroup_fds[MAX_TARGET_CGROUPS];
 	uint32_t n_cgroups;
 	size_t ring_bytes; /* of each CPU */
+	uint64_t ring_ns;  /* so long the samples of a busy CPU take to fill it; 0 = unknown */
 	uint32_t n_notices;
 	char notices[PLAN_NOTICES_MAX][PLAN_NOTICE_BYTES];
 };

@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #define MS		UINT64_C(1000000)
-#define ROUND_NS	(100 * MS)  /* how often the rings are drained, when nobody wakes us */
+#define ROUND_NS	(100 * MS)  /* how often the rings are drained, when nobody wakes us; */
+#define QUIET_ROUND_NS	(250 * MS)  /* the same when no process came, went or mapped anything */
+#define QUIET_AFTER_NS	(2000 * MS) /* for so long */
 #define CUT_MARGIN_NS	(2 * MS)    /* what is older than this is in the buffers, on every CPU */
 #define PACKET_AGE_NS	(250 * MS)  /* a packet closes at this age */
 #define SECOND_NS	(1000 * MS) /* ledger, hotplug, progress */
@@ -183,13 +185,47 @@ static void watch_disk(struct recorder *r, const struct record_listener *listene
 	}
 }
 
+/*
+ * How long to wait. A wake-up costs more than the samples that it finds, but for what is new it
+ * has to be soon: /proc tells of a process only while it is there. Of a ring no more than two
+ * sevenths may fill meanwhile, by which size_rings() of plan.c has made it.
+ */
+static uint64_t wait_ns(const struct recorder *r, uint64_t now)
+{
+	uint64_t quiet = r->plan.ring_ns / 7 * 2;
+
+	if (r->hurry)
+		return CUT_MARGIN_NS + MS;
+	if (now - r->busy_ns < QUIET_AFTER_NS || quiet < ROUND_NS)
+		return ROUND_NS;
+	return quiet < QUIET_ROUND_NS ? quiet : QUIET_ROUND_NS;
+}
+
+static void watch_processes(struct recorder *r, uint64_t now)
+{
+	struct sideband_stats stats;
+
+	sideband_stats(r->sideband, &stats);
+	if (stats.records != r->sideband_records || (r->jitnamer && jitnamer_waits(r->jitnamer)))
+		r->busy_ns = now;
+	r->sideband_records = stats.records;
+}
+
+/* A packet that would be too old after another round closes with this one. */
+static void close_packet(struct recorder *r, uint64_t now)
+{
+	uint64_t age = stream_age_ns(r->stream, now), wait = wait_ns(r, now);
+
+	if (age && age + (wait < ROUND_NS ? ROUND_NS : wait) >= PACKET_AGE_NS + ROUND_NS)
+		stream_flush(r->stream, NULL);
+}
+
 /* One turn of the loop: wait for time or data, then drain. */
 static void run_round(struct recorder *r, uint64_t deadline_ns)
 {
 	struct epoll_event events[16];
 	uint64_t now = recorder_now_ns();
-	uint64_t round_ns = r->hurry ? CUT_MARGIN_NS + MS : ROUND_NS;
-	uint64_t until = now + round_ns < deadline_ns ? now + round_ns : deadline_ns;
+	uint64_t until = now + wait_ns(r, now) < deadline_ns ? now + wait_ns(r, now) : deadline_ns;
 	int timeout_ms = until > now ? (int)((until - now + MS - 1) / MS) : 0;
 	int n = epoll_wait(r->epoll_fd, events, 16, timeout_ms);
 	uint64_t back;
@@ -211,6 +247,7 @@ static void run_round(struct recorder *r, uint64_t deadline_ns)
 	}
 	now = recorder_now_ns();
 	drain_round(&r->drain, now - CUT_MARGIN_NS, now);
+	watch_processes(r, now);
 	session_poll(r->session);
 	if (targets_gone(r))
 		stop(r, "target");
@@ -224,7 +261,7 @@ static int start(struct recorder *r, char *err, size_t err_bytes)
 	if (!error)
 		error = cputime_read(r->cputime_start, r->plan.cpu_limit);
 	r->max_sample_rate = pmu_max_sample_rate();
-	r->start_ns = recorder_now_ns();
+	r->start_ns = r->busy_ns = recorder_now_ns();
 	r->header.message.start_ns = r->start_ns;
 	if (!error)
 		error = session_enable(r->session);
@@ -368,8 +405,7 @@ int record_run(struct recorder *r, const struct record_listener *listener, char 
 			every_second(r, listener);
 			next_second += SECOND_NS * ((now - next_second) / SECOND_NS + 1);
 		}
-		if (stream_age_ns(r->stream, now) >= PACKET_AGE_NS)
-			stream_flush(r->stream, NULL);
+		close_packet(r, now);
 	}
 	return explain_output(r, finish(r), err, err_bytes);
 }

@@ -70,6 +70,8 @@ struct recorder {
 	uint32_t n_rate_limits;
 	Profiler__RateLimit rate_limits[RATE_LIMITS_MAX]; /* its changes */
 	bool hurry;					  /* what came just now is wanted soon */
+	uint64_t sideband_records;			  /* that there have been by now, */
+	uint64_t busy_ns;				  /* and when the last came */
 	struct stacks *stacks;
 	struct handoff *handoff;
 	struct stream *stream;

@@ -2,9 +2,9 @@
 /*
  * resolve.c - a sample's numbers (pid, slots, addresses) to the stream's ids.
  *
- * Most samples have a stack that was resolved before, in the same address space and the same
- * epoch: two table look-ups then, and nothing else. Otherwise its addresses are looked up one by
- * one and its path is entered into the call tree.
+ * Most samples are of the thread that the one before was of, with a stack that was resolved before,
+ * in the same address space and the same epoch: two table look-ups then, and nothing else.
+ * Otherwise its addresses are looked up one by one and its path is entered into the call tree.
  *
  * Invariant: ids that go into a sample are all of one epoch. When a table of the epoch is full, a
  * new epoch begins and the sample is resolved again from the start.
@@ -62,7 +62,33 @@ static uint32_t module_mapping(struct resolver *r, const char *module)
 	return special_mapping(r, &r->last_module_mapping, PROFILER__MAPPING__KIND__MODULE, module);
 }
 
-static uint32_t kernel_frame(struct resolver *r, uint64_t addr, bool leaf)
+/*
+ * The place of a frame that was found before, or of the one that will be. New stacks are mostly
+ * new ways through known functions: what is looked up, hashed and compared for a frame is so for
+ * the first stack only.
+ */
+static struct resolve_frame *frame_place(struct resolver *r, uint64_t image, uint64_t addr,
+					 bool leaf)
+{
+	uint64_t hash = (addr + image * 31) * 0x9E3779B97F4A7C15ULL;
+
+	return &r->frame[leaf][hash >> 32 & (RESOLVE_FRAMES - 1)];
+}
+
+static bool is_frame(const struct resolver *r, const struct resolve_frame *f, uint64_t image,
+		     uint64_t addr)
+{
+	return f->address == addr && f->epoch == r->epoch && f->image == image;
+}
+
+static void keep_frame(const struct resolver *r, struct resolve_frame *f, uint64_t image,
+		       uint64_t addr, uint32_t id)
+{
+	if (id)
+		*f = (struct resolve_frame){ addr, image, r->epoch, id };
+}
+
+static uint32_t find_kernel_frame(struct resolver *r, uint64_t addr, bool leaf)
 {
 	struct calltree *tree = stream_calltree(r->stream);
 	uint32_t mapping, function = 0;
@@ -93,6 +119,18 @@ static uint32_t kernel_frame(struct resolver *r, uint64_t addr, bool leaf)
 	if (r->kernel_addresses)
 		offset = addr;
 	return calltree_frame(tree, mapping, offset, function);
+}
+
+static uint32_t kernel_frame(struct resolver *r, uint64_t addr, bool leaf)
+{
+	struct resolve_frame *f = frame_place(r, KERNEL_IMAGE, addr, leaf);
+	uint32_t id;
+
+	if (is_frame(r, f, KERNEL_IMAGE, addr))
+		return f->id;
+	id = find_kernel_frame(r, addr, leaf);
+	keep_frame(r, f, KERNEL_IMAGE, addr, id);
+	return id;
 }
 
 static Profiler__Mapping__Kind mapping_kind(enum mapped_kind kind)
@@ -183,11 +221,18 @@ static void ask_name(struct resolver *r, const struct user_space *u, const struc
 /* The frame of a user address. */
 static uint32_t user_frame(struct resolver *r, const struct user_space *u, uint64_t addr, bool leaf)
 {
-	uint64_t inside = leaf ? addr : addr - 1, offset = addr;
-	const struct mapping *m = u->process ? procmap_find(r->procmap, u->process, inside)
-				  : u->image ? image_find(u->image, inside)
-					     : NULL;
+	uint64_t inside = leaf ? addr : addr - 1, offset = addr, image;
+	const struct mapping *m;
+	struct resolve_frame *f;
 	uint32_t id, frame;
+
+	image = u->process && u->process->image ? u->process->image->id : KERNEL_IMAGE;
+	f = frame_place(r, image, addr, leaf);
+	if (image && is_frame(r, f, image, addr))
+		return f->id;
+	m = u->process ? procmap_find(r->procmap, u->process, inside)
+	    : u->image ? image_find(u->image, inside)
+		       : NULL;
 
 	if (!m) {
 		id = special_mapping(r, &r->unknown_mapping, PROFILER__MAPPING__KIND__UNKNOWN, "");
@@ -200,6 +245,9 @@ static uint32_t user_frame(struct resolver *r, const struct user_space *u, uint6
 	frame = calltree_frame(stream_calltree(r->stream), id, offset, 0);
 	if (m && r->namer)
 		ask_name(r, u, m, id, addr, frame, leaf);
+	/* Whose memory without a file is, and since when, is not in the image. */
+	if (image && m && m->region->file->kind != MAPPED_ANON)
+		keep_frame(r, f, image, addr, frame);
 	return frame;
 }
 
@@ -284,17 +332,16 @@ static uint64_t address_space(const struct resolver *r, const struct process *pr
 }
 
 /*
- * The node of a stack, from what was found before or frame by frame. @process is NULL for a kernel
- * stack. Returns 0 when a table is full.
+ * The node of a stack, frame by frame. @process is NULL for a kernel stack. Returns 0 when a table
+ * is full.
  */
-static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct process *process)
+static __attribute__((noinline)) uint32_t stack_node(struct resolver *r, struct raw_stack *stack,
+						     struct process *process)
 {
 	const struct user_space u = { process, NULL, process ? process->pid : 0 };
 	const __u64 *frames = stacks_frames(r->stacks, stack);
 	uint32_t node;
 
-	if (stack->epoch == r->epoch && stack->image_id == address_space(r, process))
-		return stack->node;
 	if (process && r->completer && STACK_END(stack->outcome) == STACK_NO_TABLE)
 		completer_want(r->completer, process,
 			       frames[stack->frames - 1] - (stack->frames > 1));
@@ -305,6 +352,8 @@ static uint32_t stack_node(struct resolver *r, struct raw_stack *stack, struct p
 	stack->epoch = r->epoch;
 	stack->image_id = address_space(r, process); /* only now: it may have got its generation */
 	stack->node = node;
+	if (process)
+		r->last.space = stack->image_id;
 	return node;
 }
 
@@ -319,18 +368,43 @@ static uint32_t resolve_stack(struct resolver *r, const struct sample_event *s, 
 			      struct process *process, uint32_t lost, struct stream_sample *out,
 			      uint32_t *ret_outcome)
 {
-	struct raw_stack *stack = id ? stacks_find(r->stacks, s->cpu, id) : NULL;
+	uint64_t space = process ? r->last.space : KERNEL_IMAGE;
+	struct raw_stack *stack;
 
-	if (stack) {
-		*ret_outcome = stack->outcome;
-		return stack_node(r, stack, process);
-	}
-	if (id)
+	if (!id)
+		return 0;
+	stack = stacks_find(r->stacks, s->cpu, id);
+	if (!stack) {
 		out->flags |= lost;
-	return 0;
+		return 0;
+	}
+	*ret_outcome = stack->outcome;
+	if (stack->epoch == r->epoch && stack->image_id == space)
+		return stack->node;
+	return stack_node(r, stack, process);
 }
 
-static uint32_t resolve_thread(struct resolver *r, struct thread *t)
+void resolve_begin(struct resolver *r)
+{
+	r->last.thread = NULL;
+}
+
+/* The thread of a sample, with its address space in r->last; NULL without memory. */
+static struct thread *sample_thread(struct resolver *r, const struct sample_event *s)
+{
+	struct thread *t = r->last.thread;
+
+	if (t && r->last.tid == s->tid && r->last.pid == s->pid)
+		return t;
+	t = procmap_thread(r->procmap, s->pid, s->tid);
+	r->last.thread = t;
+	r->last.pid = s->pid;
+	r->last.tid = s->tid;
+	r->last.space = address_space(r, t ? t->process : NULL);
+	return t;
+}
+
+static __attribute__((noinline)) uint32_t define_thread(struct resolver *r, struct thread *t)
 {
 	struct process *p = t->process;
 	const struct stream_process definition = {
@@ -346,11 +420,14 @@ static uint32_t resolve_thread(struct resolver *r, struct thread *t)
 		p->stream_id = stream_process(r->stream, &definition);
 		p->stream_epoch = r->epoch;
 	}
-	if (t->stream_epoch != r->epoch) {
-		t->stream_id = stream_thread(r->stream, t->tid, p->stream_id, t->comm);
-		t->stream_epoch = r->epoch;
-	}
+	t->stream_id = stream_thread(r->stream, t->tid, p->stream_id, t->comm);
+	t->stream_epoch = r->epoch;
 	return t->stream_id;
+}
+
+static uint32_t resolve_thread(struct resolver *r, struct thread *t)
+{
+	return t->stream_epoch == r->epoch ? t->stream_id : define_thread(r, t);
 }
 
 /* What a sample has to say whatever its stacks; SAMPLE_SNAPSHOT is the ring's business. */
@@ -370,7 +447,7 @@ static struct stream_sample stream_sample_of(const struct sample_event *s,
 void resolve_sample(struct resolver *r, const struct sample_event *s,
 		    const struct counts_record *counts)
 {
-	struct thread *thread = procmap_thread(r->procmap, s->pid, s->tid);
+	struct thread *thread = sample_thread(r, s);
 	struct stream_sample out = stream_sample_of(s, counts);
 	uint32_t outcome, kernel_outcome;
 

@@ -17,9 +17,11 @@ struct namer;
 struct procmap;
 struct stacks;
 struct stream;
+struct thread;
 struct unwind_job;
 
-#define RESOLVE_ANON 256
+#define RESOLVE_ANON   256
+#define RESOLVE_FRAMES 1024 /* a power of two */
 
 /* Of a frame: the namer was told of it as a leaf, and as a return address. */
 #define RESOLVE_ASKED_LEAF   1
@@ -52,6 +54,12 @@ struct resolver {
 	uint32_t bpf_mapping;
 	uint32_t unknown_mapping;
 	uint32_t end_mapping[STACK_ENDS];
+	struct {
+		struct thread *thread; /* NULL: there is none */
+		uint32_t pid;
+		uint32_t tid;
+		uint64_t space; /* address space of its user stacks */
+	} last;			/* of the sample before; see resolve_begin() */
 	uint32_t last_module_mapping;
 	char last_module[64];
 	struct {
@@ -61,8 +69,22 @@ struct resolver {
 		uint32_t epoch;
 		uint32_t mapping;
 	} anon[RESOLVE_ANON]; /* mappings of memory without a file, as they were used last */
+	struct resolve_frame {
+		uint64_t address;
+		uint64_t image; /* id; KERNEL_IMAGE in resolve.c for the kernel */
+		uint32_t epoch;
+		uint32_t id;
+	} frame[2][RESOLVE_FRAMES];	/* frames as they were found last: callers, leaves */
 	uint8_t asked[CALLTREE_FRAMES]; /* by frame of this epoch: RESOLVE_ASKED_* */
 };
+
+/**
+ * resolve_begin() - a row of samples begins
+ *
+ * To be called whenever something else than resolve_sample() may have changed processes, threads or
+ * mappings: samples of the same thread that follow each other are taken to be of the same process.
+ */
+void resolve_begin(struct resolver *r);
 
 /**
  * resolve_sample() - resolve a sample and append it to the stream

@@ -22,10 +22,10 @@
 #include "profiler/sampler.h"
 
 /*
- * A throttled event leaves two records of 32 bytes a tick: 6.4 KB in a round of the drain loop
- * where a second has 1,000 ticks. A power of two.
+ * A throttled event leaves two records of 32 bytes a tick: 16 KB in the longest round of the drain
+ * loop where a second has 1,000 ticks. A power of two.
  */
-#define RECORD_PAGES 2
+#define RECORD_PAGES 4
 
 /* One event on one CPU. */
 struct counter {

@@ -63,8 +63,8 @@ bool session_has(const struct session *s, uint32_t cpu, uint32_t event);
 /**
  * session_poll() - take in what the kernel says of throttling
  *
- * To be called every 100 ms or so: the kernel's buffer for it is small, and what does not fit is
- * blind instead of throttled in the ledger.
+ * To be called every 250 ms or sooner: the kernel's buffer for it is small, and what does not fit
+ * is blind instead of throttled in the ledger.
  */
 void session_poll(struct session *s);
 

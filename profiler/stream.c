@@ -25,8 +25,12 @@
 #include "profiler/wire.h"
 #include "proto/packet.h"
 
-/* A packet closes when it has grown to this. */
-#define PACKET_TARGET (64u << 10)
+/*
+ * A packet closes when it has grown to this, which is looked at after so many samples: they can
+ * make it twice as large at most, were the stack of each the deepest and all new.
+ */
+#define PACKET_TARGET  (64u << 10)
+#define SAMPLES_A_LOOK 8
 
 /* Field numbers in proto/stream.proto, of what does not go through protobuf-c. */
 enum {
@@ -105,7 +109,8 @@ struct stream {
 	uint32_t epoch;
 	uint32_t cpus;
 	uint64_t opened_ns; /* time of the first sample in the packet, 0 when there is none */
-	size_t block_bytes; /* of all blocks together, roughly */
+	size_t block_bytes; /* of all blocks together */
+	uint32_t unlooked;  /* samples since the packet's size was looked at */
 	uint32_t last_mapping;
 	uint32_t last_process;
 	uint32_t last_thread;
@@ -282,17 +287,6 @@ static struct block *open_block(struct stream *st, uint32_t cpu, uint32_t event)
 	return b;
 }
 
-static size_t block_size(const struct block *b)
-{
-	size_t size = b->time.size + b->thread.bytes.size + b->user_stack.bytes.size +
-		      b->kernel_stack.bytes.size + b->weight.bytes.size + b->flags.bytes.size +
-		      b->enabled_ns.bytes.size + b->running_ns.bytes.size;
-
-	for (uint32_t i = 0; i < b->counters; i++)
-		size += b->counted[i].bytes.size;
-	return size;
-}
-
 /* Definitions count too: code that never takes the same way twice has more of them than samples. */
 static size_t packet_size(const struct stream *st)
 {
@@ -312,8 +306,8 @@ bool stream_name(struct stream *st, const struct stream_name *name)
 	return true;
 }
 
-/* The columns of a group; returns what they add to the flags. */
-static uint32_t push_counts(struct block *b, const struct counts_record *c)
+/* The columns of a group; returns what they add to the flags, and to @bytes their growth. */
+static uint32_t push_counts(struct block *b, const struct counts_record *c, size_t *bytes)
 {
 	static const struct counts_record none;
 	uint32_t flags = c ? PROFILER__SAMPLE_FLAG__COUNTED : 0;
@@ -324,43 +318,43 @@ static uint32_t push_counts(struct block *b, const struct counts_record *c)
 	if (!c)
 		c = &none;
 	always = c->enabled_ns == c->running_ns;
-	column_push(&b->enabled_ns, b->count, always ? 0 : c->enabled_ns);
-	column_push(&b->running_ns, b->count, always ? 0 : c->running_ns);
+	*bytes += column_push(&b->enabled_ns, b->count, always ? 0 : c->enabled_ns);
+	*bytes += column_push(&b->running_ns, b->count, always ? 0 : c->running_ns);
 	for (uint32_t i = 0; i < b->counters; i++)
-		column_push(&b->counted[i], b->count, c->count[i]);
+		*bytes += column_push(&b->counted[i], b->count, c->count[i]);
 	return flags;
 }
 
 void stream_sample(struct stream *st, const struct stream_sample *s)
 {
 	struct block *b = open_block(st, s->cpu, s->event);
-	uint64_t interval = st->interval_ns[s->event];
 	uint32_t flags = s->flags;
-	size_t before;
+	uint64_t deviation = 0;
+	size_t bytes;
 
 	if (!b)
 		return; /* not in encoded: the ledger shows it as unaccounted */
-	before = block_size(b);
-	if (!b->count) {
+	if (b->count)
+		deviation = s->time_ns - b->last_time_ns - st->interval_ns[s->event];
+	else
 		b->first_time_ns = s->time_ns;
-		wire_varint(&b->time, 0);
-	} else {
-		wire_varint(&b->time,
-			    wire_zigzag((int64_t)(s->time_ns - b->last_time_ns - interval)));
-	}
 	b->last_time_ns = s->time_ns;
-	column_push(&b->thread, b->count, s->thread);
-	column_push(&b->user_stack, b->count, s->user_stack);
-	column_push(&b->kernel_stack, b->count, s->kernel_stack);
-	column_push(&b->weight, b->count, s->weight);
+	bytes = b->time.size;
+	wire_varint(&b->time, wire_zigzag((int64_t)deviation));
+	bytes = b->time.size - bytes;
+	bytes += column_push(&b->thread, b->count, s->thread);
+	bytes += column_push(&b->user_stack, b->count, s->user_stack);
+	bytes += column_push(&b->kernel_stack, b->count, s->kernel_stack);
+	bytes += column_push(&b->weight, b->count, s->weight);
 	if (b->counters)
-		flags |= push_counts(b, s->counts);
-	column_push(&b->flags, b->count, flags);
+		flags |= push_counts(b, s->counts, &bytes);
+	bytes += column_push(&b->flags, b->count, flags);
 	b->count++;
-	st->block_bytes += block_size(b) - before;
+	st->block_bytes += bytes;
 	if (!st->opened_ns)
 		st->opened_ns = s->time_ns;
-	stream_flush_full(st);
+	if (++st->unlooked == SAMPLES_A_LOOK)
+		stream_flush_full(st);
 }
 
 static void clear_block(struct block *b)
@@ -521,6 +515,7 @@ bool stream_flush(struct stream *st, const Profiler__Ledger *ledger)
 
 void stream_flush_full(struct stream *st)
 {
+	st->unlooked = 0;
 	if (packet_size(st) >= PACKET_TARGET)
 		stream_flush(st, NULL);
 }

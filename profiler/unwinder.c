@@ -243,6 +243,7 @@ static void *run(void *argument)
 	struct unwinder *u = argument;
 	struct unwind_job *job;
 	uint64_t n = 1;
+	bool patient;
 
 	while (!atomic_load_explicit(&u->stopping, memory_order_acquire)) {
 		job = spsc_pop(&u->asked);
@@ -254,10 +255,12 @@ static void *run(void *argument)
 		}
 		do_job(u, job);
 		atomic_store_explicit(&u->obstacle, jail_obstacle(u->jail), memory_order_release);
+		patient = job->patient; /* then it is not ours any more */
 		/* There is room: no more jobs are on their way than a queue holds. */
 		(void)spsc_push(&u->done, job);
 		n = 1;
-		(void)!write(u->done_fd, &n, sizeof(n));
+		if (!patient)
+			(void)!write(u->done_fd, &n, sizeof(n));
 	}
 	jail_free(u->jail); /* here: the jail belongs to this thread */
 	u->jail = NULL;

@@ -82,6 +82,7 @@ struct unwind_names {
  * @pid: whose mappings @source are
  * @sources: executable mappings by start: of a walk all, otherwise the one
  * @texts: paths, 0-terminated
+ * @patient: nobody waits for the answer: it is there for the next unwinder_pop(), and wakes nobody
  *
  * @leaf: address of the leaf; the one in @registers, to look it up by, may be one less
  *
@@ -94,6 +95,7 @@ struct unwind_job {
 	uint32_t sources;
 	struct unwind_source *source;
 	char *texts;
+	bool patient;
 
 	/* JOB_WALK */
 	uint64_t registers[SNAPSHOT_REGISTERS];
@@ -121,7 +123,7 @@ struct unwind_job {
 /**
  * unwinder_start() - start the thread; the jail is started with the first job that needs it
  * @shards_fd: of the walker's map of shards
- * @done_fd: an eventfd; written when a job is back
+ * @done_fd: an eventfd; written when a job is back that is not patient
  *
  * Returns 0 or -errno; -ENOENT when there is no profiler-jail.
  */

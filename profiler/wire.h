@@ -41,16 +41,12 @@ static inline void buffer_clear(struct buffer *b)
 	b->failed = false;
 }
 
-/* Makes room for bytes more; false when there is none. Grows by half, so rarely. */
-static inline bool buffer_reserve(struct buffer *b, size_t bytes)
+/* By half, so rarely: not inlined, so that what calls it for every sample stays small. */
+static __attribute__((noinline, unused)) bool buffer_grow(struct buffer *b, size_t bytes)
 {
-	size_t capacity;
-	uint8_t *data;
+	size_t capacity = b->capacity + b->capacity / 2 + bytes + 64;
+	uint8_t *data = realloc(b->data, capacity);
 
-	if (b->capacity - b->size >= bytes)
-		return true;
-	capacity = b->capacity + b->capacity / 2 + bytes + 64;
-	data = realloc(b->data, capacity);
 	if (!data) {
 		b->failed = true;
 		return false;
@@ -58,6 +54,12 @@ static inline bool buffer_reserve(struct buffer *b, size_t bytes)
 	b->data = data;
 	b->capacity = capacity;
 	return true;
+}
+
+/* Makes room for bytes more; false when there is none. */
+static inline bool buffer_reserve(struct buffer *b, size_t bytes)
+{
+	return b->capacity - b->size >= bytes || buffer_grow(b, bytes);
 }
 
 static inline uint64_t wire_zigzag(int64_t v)

@@ -116,6 +116,26 @@ Test(plan, as_many_as_there_are_programs)
 	expect_text(err, "more than 8 events that take samples; give fewer -e");
 }
 
+/* A round of the drain loop may come three times as late as it should, and as late as 0.35 s. */
+Test(plan, rings_outlast_a_late_round)
+{
+	static const uint32_t rates[] = { 99, 1000, 4000, 10000 };
+	char err[512];
+
+	need_root();
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct options options = { .hz = rates[i], .all_cpus = true };
+
+		options.events[options.n_events++] = "cpu-clock";
+		cr_assert(eq(int, plan_make(&plan, &options, err, sizeof(err)), 0), "%s", err);
+		cr_expect(ge(u64, plan.ring_ns, 350 * UINT64_C(1000000)), "at %u Hz", rates[i]);
+		/* 40 bytes a sample in the ring, and some for stacks */
+		cr_expect(le(dbl, (double)plan.ring_ns / 1e9 * rates[i] * 40,
+			     (double)plan.ring_bytes));
+		plan_release(&plan);
+	}
+}
+
 Test(plan, a_leader_without_hardware_gives_way_to_the_clock)
 {
 	static const char *const events[] = { "{cycles,instructions}:u", "{cycles}", "faults" };
