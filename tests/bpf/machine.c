@@ -29,6 +29,7 @@ __u32 read_group(__u32 cpu, __u32 event, __u32 tid);
 __u32 settle_group(__u32 cpu, __u32 event, __u32 tid, __u32 told);
 int walk_step(__u32 cpu);
 int walk_steps(__u32 cpu);
+__u64 hash_some(__u32 cpu, __u32 at, __u32 n, __u64 hash);
 __u32 copy_stack(__u32 cpu, __u64 sp);
 int sample_0(struct bpf_perf_event_data *ctx);
 int sample_1(struct bpf_perf_event_data *ctx);
