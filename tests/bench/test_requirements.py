@@ -215,6 +215,17 @@ def quietly(bench, env, chosen):
         return bench.run_all(args, chosen)
 
 
+@test
+def only_a_full_run_takes_an_hour(_env):
+    bench = bench_run()
+    for suite in bench.SUITES:
+        if suite.quick is not None:
+            equal(bench.options(suite, False), suite.quick, f"{suite.name}, quick")
+        equal(bench.options(suite, True), suite.full, f"{suite.name}, full")
+    check("--full" in bench.options(next(s for s in bench.SUITES if s.name == "overhead"), True),
+          "overhead has a full form")
+
+
 def program(env, name, text):
     path = env.path(name)
     with open(path, "w", encoding="ascii") as f:
