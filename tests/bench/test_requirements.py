@@ -220,9 +220,9 @@ def only_a_full_run_takes_an_hour(_env):
     bench = bench_run()
     for suite in bench.SUITES:
         if suite.quick is not None:
-            equal(bench.options(suite, False), suite.quick, f"{suite.name}, quick")
-        equal(bench.options(suite, True), suite.full, f"{suite.name}, full")
-    check("--full" in bench.options(next(s for s in bench.SUITES if s.name == "overhead"), True),
+            equal(bench.options_of(suite, False), suite.quick, f"{suite.name}, quick")
+        equal(bench.options_of(suite, True), suite.full, f"{suite.name}, full")
+    check("--full" in bench.options_of(next(s for s in bench.SUITES if s.name == "overhead"), True),
           "overhead has a full form")
 
 
